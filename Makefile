@@ -1,0 +1,27 @@
+# Two commands do everything on a bare Debian machine with Rust: `make run` and `make test`.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/millrace-target
+SHELL := /bin/bash
+BIN := $(CARGO_TARGET_DIR)/release/millrace
+# The compile cache, where it is installed; shared by the dev and release profiles.
+SCCACHE := $(shell command -v sccache 2>/dev/null)
+ifneq ($(SCCACHE),)
+export RUSTC_WRAPPER := $(SCCACHE)
+export SCCACHE_DIR ?= $(HOME)/.cache/sccache
+export SCCACHE_CACHE_SIZE ?= 20G
+endif
+
+.PHONY: run build test setup help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
+
+setup: ## install the system packages that are missing
+	@deploy/setup.sh
+
+build: setup ## the release binary
+	cargo build --release --bin millrace
+
+run: build ## one broker with views on loopback, data in ./millrace-data
+	$(BIN) start
+
+test: setup ## the fast layers: unit, property, simulation, real clients
+	cargo test --workspace

@@ -1,0 +1,1 @@
+//! A lean load driver, beside Apache Kafka in one run.

@@ -1,0 +1,1 @@
+//! Cluster metadata: the image folded from its log, decisions, placement.

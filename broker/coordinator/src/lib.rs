@@ -1,0 +1,1 @@
+//! Group and offset coordination as decide/apply over logs. No I/O.

@@ -1,0 +1,1 @@
+//! Kafka's wire protocol behind our own bounds.

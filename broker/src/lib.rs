@@ -1,0 +1,1 @@
+//! A Kafka broker with materialised views built in.

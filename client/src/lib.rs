@@ -1,0 +1,1 @@
+//! Rust client for Millrace: the log and the views.

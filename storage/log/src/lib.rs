@@ -1,0 +1,1 @@
+//! One segmented log on one disk. Knows no Raft and no Kafka request.

@@ -1,0 +1,1 @@
+//! Kafka record batches as values: view, stamp, walk, build, compress. No I/O.

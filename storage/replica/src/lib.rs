@@ -1,0 +1,1 @@
+//! One log agreed by Raft: events in, effects out. No I/O, no clock.

@@ -1,0 +1,67 @@
+use std::io::{self, IoSlice};
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpenMode {
+    /// Must exist; reads only.
+    Read,
+    /// Must exist.
+    Write,
+    /// Must not exist.
+    CreateNew,
+    /// Made if it is absent.
+    OpenOrCreate,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Entry {
+    pub name: String,
+    pub is_dir: bool,
+    /// Bytes; 0 for a folder.
+    pub len: u64,
+}
+
+/// Read-only contents of a whole file.
+pub type Map = Box<dyn Deref<Target = [u8]> + Send + Sync>;
+
+/// Held for as long as the value lives.
+pub trait DiskLock: Send + Sync {}
+
+/// Calls block. What was written survives a crash only after `File::sync_data`; a name that was
+/// created, renamed or removed only after `sync_dir` of its folder.
+pub trait Disk: Send + Sync {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Replaces `to` if it is there.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    fn exists(&self, path: &Path) -> io::Result<bool>;
+    /// Sorted by name, so that no caller depends on the file system's order.
+    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Exclusive, against other processes too; `None` when somebody holds it.
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
+    /// (total bytes, free bytes) of the volume that holds `path`.
+    fn space(&self, path: &Path) -> io::Result<(u64, u64)>;
+}
+
+pub trait File: Send + Sync {
+    /// Fills as much of `buf` as there is; short only at the end of the file.
+    fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Writes all of `parts`, one after another, from `position` on.
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()>;
+    /// fdatasync. After an error nothing may be assumed of what was written before it, and the call
+    /// must never be repeated in the hope of a better answer (fsyncgate).
+    fn sync_data(&self) -> io::Result<()>;
+    fn len(&self) -> io::Result<u64>;
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Reserves space; the length grows to `len` and reads as zeros.
+    fn allocate(&self, len: u64) -> io::Result<()>;
+    /// Hint: begin writing this range back, without waiting for it.
+    fn start_writeback(&self, position: u64, len: u64);
+    /// The file as it is now. For sealed files only.
+    fn map(&self) -> io::Result<Map>;
+}

@@ -1,0 +1,13 @@
+//! The only door to the outside: time, chance, threads, disk, network.
+//!
+//! Everything else in Millrace is a function of what comes through here, so the same code runs in
+//! production (`production`, on tokio and files) and under the simulator (`tests/sim`).
+//! No other library crate names tokio, `std::fs`, `std::net`, `Instant`, `SystemTime` or a random
+//! generator; `tests/tidy` holds that line.
+mod disk;
+mod time;
+mod world;
+
+pub use disk::{Disk, DiskLock, Entry, File, Map, OpenMode};
+pub use time::Moment;
+pub use world::{Sleep, Task, World};

@@ -1,0 +1,1 @@
+//! Foreign Kafka clients against the real binary.

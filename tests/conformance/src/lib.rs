@@ -1,0 +1,1 @@
+//! Runs ksqlDB conformance corpora given by path.

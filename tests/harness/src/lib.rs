@@ -1,0 +1,1 @@
+//! Starts real brokers for tests and benches, kills them, and watches them.

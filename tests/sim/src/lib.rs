@@ -1,0 +1,1 @@
+//! The simulated World, its crashes and its checkers.

@@ -1,0 +1,1 @@
+//! Style and dependency rules as tests.

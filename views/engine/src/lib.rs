@@ -1,0 +1,1 @@
+//! Operators, state and tasks that keep views equal to their log prefix.

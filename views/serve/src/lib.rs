@@ -1,0 +1,1 @@
+//! Catalog, pull and push queries, gRPC and ksqlDB's REST.

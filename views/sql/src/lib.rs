@@ -1,0 +1,1 @@
+//! ksqlDB's SQL: lexer, parser, types, functions, planner. Pure.
