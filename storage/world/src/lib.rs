@@ -5,6 +5,7 @@
 //! No other library crate names tokio, `std::fs`, `std::net`, `Instant`, `SystemTime` or a random
 //! generator; `tests/tidy` holds that line.
 mod disk;
+pub mod production;
 mod time;
 mod world;
 
