@@ -1,1 +1,9 @@
-//! A Kafka broker with materialised views built in.
+//! Kafka over logs: the node, its listeners, and one handler per Kafka API.
+//!
+//! ```text
+//!  socket -> net (frames, order) -> api::table (row) -> api::<name>::handle -> Node's services
+//! ```
+//! Absences: handlers know no sockets; nothing below `api` knows an error code of Kafka's; a handler
+//! never sees bytes that `millrace-protocol` has not bounded.
+pub mod api;
+pub mod node;

@@ -1,0 +1,18 @@
+//! One file per Kafka API, one table that names them all.
+//!
+//! A handler is
+//! `pub async fn handle(ctx: &Context, request: XRequest, version: i16) -> XResponse`
+//! and cannot fail: whatever goes wrong becomes an error code in the place where this API's response
+//! has room for it, so no client is ever left without an answer. Inside, work in
+//! `Result<_, ApiError>` and fold the error into the response at the end.
+//!
+//! To add an API: its shape in `millrace_protocol::shapes`, its file here, its row in `table`.
+//! Until all three are there it is not advertised.
+mod api_versions;
+mod context;
+mod error;
+pub mod table;
+
+pub use context::{Client, Context};
+pub use error::ApiError;
+pub use table::{Api, Fault, Outcome, Request};

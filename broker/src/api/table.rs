@@ -1,0 +1,106 @@
+//! The table of APIs: what is not here does not exist for a client.
+use std::future::Future;
+use std::ops::RangeInclusive;
+use std::pin::Pin;
+
+use bytes::BytesMut;
+use millrace_protocol::control::{self, Unencodable};
+use millrace_protocol::frame::Frame;
+use millrace_protocol::header::Opening;
+use millrace_protocol::{Malformed, messages, shapes};
+
+use super::{Context, api_versions};
+
+/// A request whose frame is complete and whose header has been read.
+pub struct Request {
+    pub opening: Opening,
+    pub flexible: bool,
+    /// Owned alone, so that record batches in it can be stamped where they lie.
+    pub body: BytesMut,
+}
+
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// How a request leaves its handler. The next request of the connection may start as soon as there is
+/// an outcome; the answers still go out in the order of the requests.
+pub enum Outcome {
+    Now(Frame),
+    /// Everything that must happen in order has happened; the answer waits for something (a commit).
+    Later(Pending<Result<Frame, Fault>>),
+    /// acks=0.
+    Silent,
+}
+
+/// Why a connection must end instead of being answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("malformed request: {0}")]
+    Malformed(#[from] Malformed),
+    #[error(transparent)]
+    Unencodable(#[from] Unencodable),
+    #[error("a produce request with acks=0 failed")]
+    SilentProduceFailed,
+}
+
+pub struct Api {
+    pub key: i16,
+    pub name: &'static str,
+    /// Versions that are served. (What is advertised differs for Produce alone.)
+    pub versions: RangeInclusive<i16>,
+    /// The first version with compact and tagged fields.
+    pub flexible_from: i16,
+    pub call: fn(Context, Request) -> Pending<Result<Outcome, Fault>>,
+}
+
+impl Api {
+    pub fn flexible(&self, version: i16) -> bool {
+        version >= self.flexible_from
+    }
+}
+
+/// For APIs that never became flexible.
+const NEVER: i16 = i16::MAX;
+
+macro_rules! control {
+    ($key:literal $name:ident $versions:expr, $flexible:expr, $request:ty, $shape:expr, $handler:path) => {
+        Api {
+            key: $key,
+            name: stringify!($name),
+            versions: $versions,
+            flexible_from: $flexible,
+            call: |ctx, request| {
+                Box::pin(async move {
+                    let Request { opening, flexible, body } = request;
+                    let version = opening.api_version;
+                    let decoded: $request =
+                        control::decode($shape, &mut body.freeze(), version, flexible)?;
+                    let response = $handler(&ctx, decoded, version).await;
+                    Ok(Outcome::Now(control::encode(&opening, flexible, &response)?.into()))
+                })
+            },
+        }
+    };
+}
+
+/// Sorted by key.
+pub static APIS: &[Api] = &[
+    control!(18 ApiVersions 0..=4, 3, messages::ApiVersionsRequest, shapes::API_VERSIONS, api_versions::handle),
+];
+
+pub fn find(key: i16) -> Option<&'static Api> {
+    APIS.binary_search_by_key(&key, |api| api.key).ok().map(|at| &APIS[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_and_their_versions_make_sense() {
+        assert!(APIS.is_sorted_by(|a, b| a.key < b.key));
+        for api in APIS {
+            assert!(api.versions.start() <= api.versions.end(), "{}", api.name);
+            assert!(find(api.key).is_some_and(|found| found.name == api.name));
+        }
+    }
+}
