@@ -1,0 +1,56 @@
+//! What topics get when they do not say otherwise, and the log's own machinery.
+use crate::config::key::{Key, Kind::*, Synonym, Valid::*};
+
+const LONG_MAX: &str = "9223372036854775807";
+const CODECS: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"];
+
+pub(super) const KEYS: &[Key] = &[
+    Key::with("log.dir", String, "./millrace-data").doc("The data directory, when `log.dirs` is not set."),
+    Key::unset("log.dirs", List).or(&[Synonym::same("log.dir")]).doc("The data directories. The first one is used."),
+    Key::with("min.insync.replicas", Int, "1").valid(AtLeast(1)).live().doc("Replicas that must hold a record before acks=all is answered."),
+    Key::with("unclean.leader.election.enable", Boolean, "false").live().accepted().doc("Kafka's switch for electing a replica that misses records. Leaders here never do."),
+    Key::with("message.max.bytes", Int, "1048588").valid(AtLeast(0)).live().doc("The largest batch accepted."),
+    Key::with("log.segment.bytes", Int, "1073741824").valid(AtLeast(1024 * 1024)).live().doc("The size at which a new segment is begun."),
+    Key::unset("log.roll.ms", Long).valid(AtLeast(1)).or(&[Synonym::hours("log.roll.hours")]).live().doc("The age at which a new segment is begun; `log.roll.hours` when not set."),
+    Key::with("log.roll.hours", Int, "168").valid(AtLeast(1)).doc("The same in hours."),
+    Key::unset("log.roll.jitter.ms", Long).valid(AtLeast(0)).or(&[Synonym::hours("log.roll.jitter.hours")]).live().doc("The most that is taken off that age at random."),
+    Key::with("log.roll.jitter.hours", Int, "0").valid(AtLeast(0)).doc("The same in hours."),
+    Key::unset("log.retention.ms", Long).valid(AtLeast(-1)).or(&[Synonym::minutes("log.retention.minutes"), Synonym::hours("log.retention.hours")]).live()
+        .doc("The age at which segments are dropped; -1 is no limit."),
+    Key::unset("log.retention.minutes", Int).or(&[Synonym::hours("log.retention.hours")]).doc("The same in minutes."),
+    Key::with("log.retention.hours", Int, "168").doc("The same in hours."),
+    Key::with("log.retention.bytes", Long, "-1").live().doc("The size at which a partition's oldest segments are dropped; -1 is no limit."),
+    Key::with("log.retention.check.interval.ms", Long, "300000").valid(AtLeast(1)).doc("How often retention looks."),
+    Key::with("log.cleanup.policy", List, "delete").valid(ListOf(&["compact", "delete"])).live().doc("`delete`, `compact`, both, or nothing for keeping everything."),
+    Key::with("log.index.size.max.bytes", Int, "10485760").valid(AtLeast(4)).live().doc("The largest size of a segment's index."),
+    Key::with("log.index.interval.bytes", Int, "4096").valid(AtLeast(0)).live().doc("Bytes of log between two index entries."),
+    Key::with("log.flush.interval.messages", Long, "1").valid(AtLeast(1)).live()
+        .doc("1, the default here, answers a producer after its records are on disk. Kafka's default, 9223372036854775807, answers from memory."),
+    Key::unset("log.flush.interval.ms", Long).or(&[Synonym::same("log.flush.scheduler.interval.ms")]).live().doc("The longest time that records stay unflushed."),
+    Key::with("log.flush.scheduler.interval.ms", Long, LONG_MAX).doc("The same, when `log.flush.interval.ms` is not set."),
+    Key::with("log.flush.offset.checkpoint.interval.ms", Int, "60000").valid(AtLeast(0)).accepted().doc("Kafka's recovery checkpoint. The journal keeps its own."),
+    Key::with("log.flush.start.offset.checkpoint.interval.ms", Int, "60000").valid(AtLeast(0)).accepted().doc("Kafka's start offset checkpoint. Trims are in the log here."),
+    Key::with("log.segment.delete.delay.ms", Long, "60000").valid(AtLeast(0)).live().doc("How long the files of a dropped segment or topic stay on disk."),
+    Key::with("log.preallocate", Boolean, "false").live().doc("Reserve a new segment's file at its full size."),
+    Key::with("num.recovery.threads.per.data.dir", Int, "2").valid(AtLeast(1)).live().accepted().doc("Kafka's threads for opening logs at start."),
+    Key::with("log.message.timestamp.type", String, "CreateTime").valid(OneOf(&["CreateTime", "LogAppendTime"])).live().doc("Whose clock stamps records."),
+    Key::with("log.message.timestamp.before.max.ms", Long, LONG_MAX).valid(AtLeast(0)).live().doc("How far behind the broker's clock a timestamp may be."),
+    Key::with("log.message.timestamp.after.max.ms", Long, "3600000").valid(AtLeast(0)).live().doc("How far ahead of the broker's clock a timestamp may be."),
+    Key::with("compression.type", String, "producer").valid(OneOf(CODECS)).live().doc("The codec in which batches are stored."),
+    Key::with("compression.gzip.level", Int, "-1").valid(GzipLevel).live().doc("Level of gzip."),
+    Key::with("compression.lz4.level", Int, "9").valid(Between(1, 17)).live().doc("Level of lz4."),
+    Key::with("compression.zstd.level", Int, "3").valid(Between(-131_072, 22)).live().doc("Level of zstd."),
+    Key::with("log.dir.failure.timeout.ms", Long, "30000").valid(AtLeast(1)).accepted().doc("How long a failed directory may go unreported. A failed disk stops its writers at once here."),
+    Key::with("cordoned.log.dirs", List, "").accepted().doc("Directories that take no new replicas."),
+    Key::with("log.cleaner.enable", Boolean, "true").accepted().doc("Compaction is always on."),
+    Key::with("log.cleaner.threads", Int, "1").valid(AtLeast(0)).live().accepted().doc("Compaction's threads."),
+    Key::with("log.cleaner.dedupe.buffer.size", Long, "134217728").live().doc("Memory of the key map that compaction uses."),
+    Key::with("log.cleaner.io.buffer.size", Int, "524288").valid(AtLeast(0)).live().accepted().doc("Kafka's read and write buffers of compaction."),
+    Key::with("log.cleaner.io.buffer.load.factor", Double, "0.9").live().accepted().doc("How full Kafka's key map may become."),
+    Key::with("log.cleaner.io.max.bytes.per.second", Double, "1.7976931348623157E308").live().accepted().doc("A limit on compaction's reading and writing."),
+    Key::with("log.cleaner.backoff.ms", Long, "15000").valid(AtLeast(0)).live().doc("How long compaction sleeps when there is nothing to do."),
+    Key::with("log.cleaner.min.cleanable.ratio", Double, "0.5").valid(BetweenDouble(0.0, 1.0)).live().doc("The uncompacted share at which compaction starts."),
+    Key::with("log.cleaner.delete.retention.ms", Long, "86400000").valid(AtLeast(0)).live().doc("How long tombstones are kept."),
+    Key::with("log.cleaner.min.compaction.lag.ms", Long, "0").valid(AtLeast(0)).live().doc("The shortest time a record stays uncompacted."),
+    Key::with("log.cleaner.max.compaction.lag.ms", Long, LONG_MAX).valid(AtLeast(1)).live().doc("The longest time a record may wait for compaction."),
+];
