@@ -1,1 +1,8 @@
-//! ksqlDB's SQL: lexer, parser, types, functions, planner. Pure.
+//! ksqlDB's SQL: lexer, parser, types, functions, planner.
+//!
+//! Pure: no I/O, no clock, no randomness of its own; what an evaluation may need of these comes in its context.
+
+pub mod cast;
+pub mod decimal;
+pub mod types;
+pub mod value;

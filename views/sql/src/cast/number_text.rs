@@ -1,0 +1,70 @@
+//! The text of a double as Java's `Double.toString`: the shortest digits that read back, plain between
+//! 1e-3 and 1e7, otherwise `d.dE±n`; always at least one digit after the point.
+
+/// `5.0`, `0.1`, `1.0E10`, `1.0E-5`, `NaN`, `-Infinity`.
+pub fn double_text(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    if value == 0.0 {
+        return if value.is_sign_negative() {
+            "-0.0"
+        } else {
+            "0.0"
+        }
+        .to_owned();
+    }
+    let magnitude = value.abs();
+    if (1e-3..1e7).contains(&magnitude) {
+        // Debug keeps one digit after the point and never uses an exponent in this range.
+        return format!("{value:?}");
+    }
+    let shortest = format!("{value:e}");
+    match shortest.split_once('e') {
+        Some((digits, exponent)) if digits.contains('.') => format!("{digits}E{exponent}"),
+        Some((digits, exponent)) => format!("{digits}.0E{exponent}"),
+        None => shortest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::double_text;
+
+    #[test]
+    fn as_java() {
+        let cases = [
+            (5.0, "5.0"),
+            (0.1, "0.1"),
+            (-0.0, "-0.0"),
+            (0.001, "0.001"),
+            (0.00099, "9.9E-4"),
+            (9_999_999.0, "9999999.0"),
+            (1e7, "1.0E7"),
+            (1e10, "1.0E10"),
+            (1.5e-5, "1.5E-5"),
+            (123_456_789.125, "1.23456789125E8"),
+            (f64::MAX, "1.7976931348623157E308"),
+            (f64::MIN_POSITIVE, "2.2250738585072014E-308"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(double_text(value), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reads_back(bits in any::<u64>()) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite());
+            prop_assert_eq!(double_text(value).parse::<f64>(), Ok(value));
+        }
+    }
+}
