@@ -2,7 +2,11 @@
 //!
 //! Pure: no I/O, no clock, no randomness of its own; what an evaluation may need of these comes in its context.
 
+pub mod ast;
 pub mod cast;
 pub mod decimal;
+pub mod name;
+pub mod plan;
+pub mod schema;
 pub mod types;
 pub mod value;
