@@ -10,11 +10,17 @@
 //!
 //! What this crate never does: it does not look into records, and it does not know what a request means.
 pub mod control;
+pub mod fetch;
 pub mod frame;
 pub mod header;
+pub mod produce;
 mod reader;
 pub mod shape;
 pub mod shapes;
+pub mod topic;
+mod writer;
+#[cfg(test)]
+mod shape_tests;
 
 pub use kafka_protocol::error::ResponseError as ErrorCode;
 pub use kafka_protocol::messages;
