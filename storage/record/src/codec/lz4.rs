@@ -1,0 +1,35 @@
+//! The LZ4 frame format. What we write is what Java's reader accepts: independent 64 KiB blocks,
+//! no content checksum.
+use std::io::Write;
+
+use bytes::{BufMut, BytesMut};
+use lz4::liblz4::{BlockChecksum, ContentChecksum};
+use lz4::{BlockMode, BlockSize, Decoder, EncoderBuilder};
+
+use super::{Codec, Level, capped};
+use crate::BatchError;
+
+pub(super) fn decompress(input: &[u8], bytes_max: usize, out: &mut Vec<u8>) -> Result<(), BatchError> {
+    let decoder = Decoder::new(input).map_err(|error| Codec::Lz4.undecodable(error))?;
+    capped::read_to_end(decoder, Codec::Lz4, bytes_max, out)
+}
+
+pub(super) fn compress(input: &[u8], level: Level, out: &mut BytesMut) {
+    // 1 to 2 is the fast mode, from 3 on the high-compression one; Kafka's scale is the library's.
+    let level = match level {
+        Level::At(level @ 1..=17) => level as u32,
+        _ => 9,
+    };
+    let written = EncoderBuilder::new()
+        .level(level)
+        .block_mode(BlockMode::Independent)
+        .block_size(BlockSize::Max64KB)
+        .block_checksum(BlockChecksum::NoBlockChecksum)
+        .checksum(ContentChecksum::NoChecksum)
+        .build(out.writer())
+        .and_then(|mut encoder| {
+            encoder.write_all(input)?;
+            encoder.finish().1
+        });
+    written.expect("writing to memory does not fail");
+}
