@@ -5,7 +5,11 @@
 pub mod ast;
 pub mod cast;
 pub mod decimal;
+pub mod error;
+pub mod format;
+pub mod lexer;
 pub mod name;
+pub mod parser;
 pub mod plan;
 pub mod schema;
 pub mod types;

@@ -1,0 +1,286 @@
+//! Reads a corpus directory: `qtt/*.json`, `rqtt/*.json`, `sql/**/*.sql`; any of them may be missing.
+//!
+//! Invariants: the text of every number survives (`1.10` stays `1.10`); cases come in a fixed order.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value as Json};
+
+use crate::case::{Case, Expected, Header, Kind, RecordNode, TopicNode, Window};
+use crate::{needs, script};
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("{path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path}: not JSON: {source}")]
+    Json { path: PathBuf, source: serde_json::Error },
+    #[error("{path}: case {case:?}: {what}")]
+    Shape { path: PathBuf, case: String, what: String },
+}
+
+/// Every case of the corpus, expanded; disabled cases are included and marked.
+pub fn load(root: &Path) -> Result<Vec<Case>, LoadError> {
+    let mut cases = Vec::new();
+    for kind in [Kind::Qtt, Kind::Rqtt] {
+        for path in files(&root.join(kind.name()), "json")? {
+            json_file(kind, &path, &mut cases)?;
+        }
+    }
+    for path in files(&root.join("sql"), "sql")? {
+        let text = read(&path)?;
+        cases.extend(script::cases(&stem(&path), &text));
+    }
+    number_repeats(&mut cases);
+    Ok(cases)
+}
+
+/// Two blocks of a script may share a name: the later ones get a number.
+fn number_repeats(cases: &mut [Case]) {
+    let mut seen: BTreeMap<(Kind, String), u32> = BTreeMap::new();
+    for case in cases {
+        let times = seen.entry((case.kind, case.name.clone())).or_default();
+        *times += 1;
+        if *times > 1 {
+            case.name = format!("{} #{times}", case.name);
+        }
+    }
+}
+
+fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, LoadError> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let path = entry.map_err(|source| LoadError::Read { path: folder.clone(), source })?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_path_buf(), source })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn json_file(kind: Kind, path: &Path, cases: &mut Vec<Case>) -> Result<(), LoadError> {
+    let text = strip_comments(&read(path)?);
+    let parsed: Json =
+        serde_json::from_str(&text).map_err(|source| LoadError::Json { path: path.to_path_buf(), source })?;
+    for test in parsed["tests"].as_array().into_iter().flatten() {
+        expand(kind, &stem(path), test, cases).map_err(|what| LoadError::Shape {
+            path: path.to_path_buf(),
+            case: test["name"].as_str().unwrap_or_default().to_string(),
+            what,
+        })?;
+    }
+    Ok(())
+}
+
+/// `//` and `/* */` outside strings, which the upstream files hold.
+fn strip_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    let mut quoted = false;
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' if quoted => {
+                out.push(c);
+                out.extend(rest.next());
+                continue;
+            }
+            '"' => quoted = !quoted,
+            '/' if !quoted && rest.peek() == Some(&'/') => {
+                while rest.peek().is_some_and(|next| *next != '\n') {
+                    rest.next();
+                }
+                continue;
+            }
+            '/' if !quoted && rest.peek() == Some(&'*') => {
+                rest.next();
+                let mut last = ' ';
+                for next in rest.by_ref() {
+                    if last == '*' && next == '/' {
+                        break;
+                    }
+                    last = next;
+                }
+                continue;
+            }
+            _ => {}
+        }
+        out.push(c);
+    }
+    out
+}
+
+fn strings(node: &Json) -> Vec<String> {
+    node.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_string)).collect()
+}
+
+fn expand(kind: Kind, file: &str, test: &Json, cases: &mut Vec<Case>) -> Result<(), String> {
+    let name = test["name"].as_str().ok_or("no name")?;
+    let formats = match strings(&test["format"]) {
+        none if none.is_empty() => vec![None],
+        some => some.into_iter().map(Some).collect(),
+    };
+    let configs: Vec<Option<&Json>> = match test["config"].as_array() {
+        Some(list) if !list.is_empty() => list.iter().map(Some).collect(),
+        _ => vec![None],
+    };
+    let empty = Map::new();
+    let properties = test["properties"].as_object().unwrap_or(&empty);
+    for format in &formats {
+        for config in &configs {
+            let mut full = format!("{file} - {name}");
+            if let Some(format) = format {
+                full.push_str(&format!(" - {format}"));
+            }
+            let mut settings = Vec::new();
+            for (key, value) in properties {
+                let placeholder = value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("{config}"));
+                match config {
+                    Some(config) if placeholder => {
+                        full.push_str(&format!(" - {key}={}", plain_text(config)));
+                        settings.push((key.clone(), plain_text(config)));
+                    }
+                    _ => settings.push((key.clone(), plain_text(value))),
+                }
+            }
+            cases.push(normalise(kind, full, format.as_deref(), settings, test)?);
+        }
+    }
+    Ok(())
+}
+
+fn normalise(
+    kind: Kind,
+    name: String,
+    format: Option<&str>,
+    properties: Vec<(String, String)>,
+    test: &Json,
+) -> Result<Case, String> {
+    let statements: Vec<String> = strings(&test["statements"])
+        .into_iter()
+        .map(|text| format.map_or(text.clone(), |format| text.replace("{FORMAT}", format)))
+        .collect();
+    let topics: Vec<TopicNode> = test["topics"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|topic| TopicNode {
+            name: topic["name"].as_str().unwrap_or_default().to_string(),
+            partitions: topic["partitions"].as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or(1),
+            schema: !topic["valueSchema"].is_null() || !topic["keySchema"].is_null(),
+        })
+        .collect();
+    let error = if kind == Kind::Rqtt { &test["expectedError"] } else { &test["expectedException"] };
+    let expected = error.is_object().then(|| Expected {
+        class: error["type"].as_str().map(str::to_string),
+        message: error["message"].as_str().map(str::to_string),
+    });
+    let (needs, rung) = needs::of(&needs::Subject {
+        statements: &statements,
+        properties: &properties,
+        registers_schema: topics.iter().any(|topic| topic.schema),
+        failing: expected.is_some(),
+    });
+    let exact = !properties.iter().any(|(key, value)| key == "use.exact.numeric.comparison" && value == "false");
+    Ok(Case {
+        kind,
+        name,
+        enabled: test["enabled"] != Json::Bool(false),
+        statements,
+        properties,
+        topics,
+        inputs: records(&test["inputs"], true)?,
+        outputs: records(&test["outputs"], false)?,
+        expected,
+        post: test["post"].clone(),
+        exact_numbers: exact,
+        needs,
+        rung,
+    })
+}
+
+fn plain_text(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}
+
+fn records(list: &Json, input: bool) -> Result<Vec<RecordNode>, String> {
+    list.as_array().into_iter().flatten().map(|node| record(node, input)).collect()
+}
+
+fn record(node: &Json, input: bool) -> Result<RecordNode, String> {
+    let timestamp = match &node["timestamp"] {
+        Json::Null => input.then_some(0),
+        Json::Number(text) => Some(text.as_str().parse::<i64>().map_err(|_| format!("timestamp {text}"))?),
+        other => return Err(format!("timestamp {other}")),
+    };
+    let window = node["window"].as_object().map(|window| Window {
+        start: window.get("start").and_then(Json::as_i64).unwrap_or(0),
+        end: window.get("end").and_then(Json::as_i64).unwrap_or(0),
+        session: window.get("type").and_then(Json::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("session")),
+    });
+    let headers = node["headers"].as_array().into_iter().flatten().map(|header| Header {
+        key: header["KEY"].as_str().unwrap_or_default().to_string(),
+        value: header["VALUE"].as_str().map(str::to_string),
+    });
+    Ok(RecordNode {
+        topic: node["topic"].as_str().ok_or("a record without a topic")?.to_string(),
+        key: node["key"].clone(),
+        value: node["value"].clone(),
+        timestamp,
+        window,
+        headers: headers.collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(text: &str) -> Vec<Case> {
+        let mut cases = Vec::new();
+        expand(Kind::Qtt, "f", &serde_json::from_str(text).unwrap(), &mut cases).unwrap();
+        cases
+    }
+
+    #[test]
+    fn comments_go_but_not_inside_strings() {
+        let text = "{\"a\": \"x // y\", // gone\n \"b\": /* gone */ 1.10}";
+        let parsed: Json = serde_json::from_str(&strip_comments(text)).unwrap();
+        assert_eq!(parsed["a"], "x // y");
+        assert_eq!(parsed["b"].to_string(), "1.10");
+    }
+
+    #[test]
+    fn formats_and_configs_multiply() {
+        let cases = expanded(
+            r#"{"name": "n", "format": ["JSON", "AVRO"], "config": [true, false],
+                "properties": {"p": "{CONFIG}"}, "statements": ["CREATE {FORMAT};"]}"#,
+        );
+        let names: Vec<_> = cases.iter().map(|case| case.name.as_str()).collect();
+        assert_eq!(names, ["f - n - JSON - p=true", "f - n - JSON - p=false", "f - n - AVRO - p=true", "f - n - AVRO - p=false"]);
+        assert_eq!(cases[2].statements, ["CREATE AVRO;"]);
+    }
+
+    #[test]
+    fn an_input_without_a_timestamp_is_at_zero_an_output_at_any() {
+        let cases = expanded(r#"{"name": "n", "statements": [], "inputs": [{"topic": "t"}], "outputs": [{"topic": "t"}]}"#);
+        assert_eq!(cases[0].inputs[0].timestamp, Some(0));
+        assert_eq!(cases[0].outputs[0].timestamp, None);
+    }
+}
