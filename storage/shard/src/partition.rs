@@ -1,0 +1,175 @@
+//! A partition as the broker and the views see it: offsets, no indexes. Appends and changes go
+//! through the shard's mailbox; reads go to the log's files on the caller's own thread.
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use millrace_record::{BatchHeader, Offset};
+
+use crate::bell::{Bell, BellHook, BellRope};
+use crate::mailbox::{AppendMail, Mail, Mailbox};
+use crate::reply::{Answer, Reply, pair};
+use crate::spec::{Acks, AppendOptions, Appended, GroupId, PartitionConfig, PartitionState, Upto};
+use crate::{AppendError, ShardError};
+
+/// A handle; clones are cheap and mean the same partition. Outlives the partition harmlessly: after
+/// `close_partition` appends are answered `Closed`.
+#[derive(Clone)]
+pub struct Partition(Arc<Inner>);
+
+struct Inner {
+    id: GroupId,
+    mailbox: Arc<Mailbox>,
+    shared: Arc<Shared>,
+}
+
+/// What the shard publishes and everybody reads without asking.
+pub(crate) struct Shared {
+    start: AtomicI64,
+    last_stable: AtomicI64,
+    high_watermark: AtomicI64,
+    end: AtomicI64,
+    epoch: AtomicI32,
+    leader: AtomicBool,
+    bells: Arc<BellRope>,
+}
+
+impl Shared {
+    pub fn new(state: PartitionState) -> Self {
+        Shared {
+            start: AtomicI64::new(state.start.0),
+            last_stable: AtomicI64::new(state.last_stable.0),
+            high_watermark: AtomicI64::new(state.high_watermark.0),
+            end: AtomicI64::new(state.end.0),
+            epoch: AtomicI32::new(state.leader_epoch),
+            leader: AtomicBool::new(state.is_leader),
+            bells: Arc::default(),
+        }
+    }
+
+    /// By the shard alone. Stored from the end down and read from the start up, so that the order
+    /// of the four holds for every reader.
+    pub fn publish(&self, state: PartitionState) {
+        assert!(state.start <= state.last_stable && state.last_stable <= state.high_watermark && state.high_watermark <= state.end);
+        self.end.store(state.end.0, Ordering::Release);
+        let before = self.high_watermark.swap(state.high_watermark.0, Ordering::AcqRel);
+        let stable_before = self.last_stable.swap(state.last_stable.0, Ordering::AcqRel);
+        self.start.store(state.start.0, Ordering::Release);
+        self.epoch.store(state.leader_epoch, Ordering::Release);
+        let led = self.leader.swap(state.is_leader, Ordering::AcqRel);
+        if before != state.high_watermark.0 || stable_before != state.last_stable.0 || led != state.is_leader {
+            self.bells.pull();
+        }
+    }
+
+    /// Wakes everybody who waits, so that they see that the partition is gone.
+    pub fn retire(&self) {
+        self.leader.store(false, Ordering::Release);
+        self.bells.pull();
+    }
+
+    fn state(&self) -> PartitionState {
+        let start = Offset(self.start.load(Ordering::Acquire));
+        let last_stable = Offset(self.last_stable.load(Ordering::Acquire));
+        let high_watermark = Offset(self.high_watermark.load(Ordering::Acquire));
+        let end = Offset(self.end.load(Ordering::Acquire));
+        PartitionState {
+            start,
+            last_stable,
+            high_watermark,
+            end,
+            leader_epoch: self.epoch.load(Ordering::Acquire),
+            is_leader: self.leader.load(Ordering::Acquire),
+        }
+    }
+}
+
+/// Resolves when the append's `acks` are met.
+#[must_use = "the batch is appended in any case, but only the reply says where"]
+pub struct AppendReply(Reply<Result<Appended, AppendError>>);
+
+impl Future for AppendReply {
+    type Output = Result<Appended, AppendError>;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(AppendError::Closed)))
+    }
+}
+
+impl Partition {
+    pub(crate) fn new(id: GroupId, mailbox: Arc<Mailbox>, shared: Arc<Shared>) -> Self {
+        Partition(Arc::new(Inner { id, mailbox, shared }))
+    }
+
+    pub fn id(&self) -> GroupId {
+        self.0.id
+    }
+
+    /// Puts one valid batch into the mailbox: the order of calls is the order in the log. `header`
+    /// is the batch's own. With `Acks::None` the reply is ready as soon as the shard saw the batch.
+    pub fn append(&self, batch: BytesMut, header: BatchHeader, options: AppendOptions) -> AppendReply {
+        let (answer, reply) = pair();
+        self.put(Mail::Append(AppendMail { group: self.0.id, batch, header, options, answer }));
+        AppendReply(reply)
+    }
+
+    /// An append that nobody waits for.
+    pub fn append_unanswered(&self, batch: BytesMut, header: BatchHeader, options: AppendOptions) {
+        let options = AppendOptions { acks: Acks::None, ..options };
+        self.put(Mail::Append(AppendMail { group: self.0.id, batch, header, options, answer: Answer::nobody() }));
+    }
+
+    /// What it looks like now: a few atomic loads.
+    pub fn state(&self) -> PartitionState {
+        self.0.shared.state()
+    }
+
+    /// The offset that `upto` stands for now.
+    pub fn limit(&self, upto: Upto) -> Offset {
+        let state = self.state();
+        match upto {
+            Upto::HighWatermark => state.high_watermark,
+            Upto::LastStable => state.last_stable,
+            Upto::End => state.end,
+        }
+    }
+
+    /// The bell rings whenever the high watermark, the last stable offset or the leadership moves,
+    /// for as long as the hook lives. Hang it first, look second.
+    pub fn watch(&self, bell: &Bell) -> BellHook {
+        self.0.shared.bells.hang(bell)
+    }
+
+    /// Waits until the high watermark is beyond `offset`, or this replica no longer leads.
+    pub async fn beyond(&self, offset: Offset) -> PartitionState {
+        let bell = Bell::new();
+        let _hook = self.watch(&bell);
+        loop {
+            let state = self.state();
+            if state.high_watermark > offset || !state.is_leader {
+                return state;
+            }
+            bell.rung().await;
+        }
+    }
+
+    /// DeleteRecords: moves the start of the log up, on all replicas. Answers the start it has then.
+    pub async fn trim(&self, to: Offset) -> Result<Offset, ShardError> {
+        let (answer, reply) = pair();
+        self.put(Mail::Trim { group: self.0.id, to, answer });
+        reply.await.unwrap_or(Err(ShardError::Stopped))
+    }
+
+    pub async fn set_config(&self, config: PartitionConfig) -> Result<(), ShardError> {
+        let (answer, reply) = pair();
+        self.put(Mail::SetConfig { group: self.0.id, config: Box::new(config), answer });
+        reply.await.unwrap_or(Err(ShardError::Stopped))
+    }
+
+    fn put(&self, mail: Mail) {
+        // Refused mail is dropped, and that answers it.
+        drop(self.0.mailbox.put(mail));
+    }
+}

@@ -1,0 +1,49 @@
+//! Time, chance, disk and network come in by one door, the World: nothing else names them.
+//!
+//! What does cannot be simulated, so each exception below is a part that the simulator does not run.
+use millrace_tidy::{Exception, judge, sources};
+
+/// Folders whose shipped code is under the rule.
+const JUDGED: &[&str] = &["storage/", "broker/", "views/"];
+
+/// Names that reach past the World.
+const NAMES: &[&str] = &["tokio::", "std::fs", "TcpStream", "TcpListener", "UdpSocket", "std::time::Instant", "Instant::now", "SystemTime", "rand::", "std::thread::sleep", "RandomState"];
+
+const EXCEPTIONS: &[Exception] = &[
+    Exception { place: "storage/world/src/", word: "", reason: "it is the door" },
+];
+
+#[test]
+fn only_the_world_names_clock_chance_disk_and_network() {
+    let mut breaches = Vec::new();
+    for source in sources(".rs").into_iter().filter(|source| !source.is_test() && JUDGED.iter().any(|folder| source.path.starts_with(folder))) {
+        for (number, line) in source.shipped() {
+            for name in NAMES.iter().filter(|name| line.contains(**name)) {
+                breaches.push((source.path.clone(), (*name).to_owned(), format!("{}:{number}: {name}", source.path)));
+            }
+        }
+    }
+    if let Err(said) = judge(&breaches, EXCEPTIONS) {
+        panic!("names that only the World may use {said}");
+    }
+}
+
+/// Pure crates: no I/O even through the World.
+const PURE: &[&str] = &["storage/record/", "storage/fold/", "broker/coordinator/", "broker/protocol/", "views/sql/", "views/formats/"];
+
+#[test]
+fn pure_crates_do_not_know_the_world() {
+    for source in sources(".rs").into_iter().filter(|source| !source.is_test() && PURE.iter().any(|folder| source.path.starts_with(folder))) {
+        let found = source.shipped().into_iter().find(|(_, line)| line.contains("millrace_world::") && !line.contains("Timestamp"));
+        assert!(found.is_none(), "{}:{} reaches for the World, but is pure", source.path, found.map_or(0, |(number, _)| number));
+    }
+}
+
+#[test]
+fn maps_with_a_random_order_stay_out_of_folds() {
+    // A fold that walks a HashMap gives each replica its own order.
+    for source in sources(".rs").into_iter().filter(|source| !source.is_test() && source.path.starts_with("storage/fold/")) {
+        let found = source.shipped().into_iter().find(|(_, line)| line.contains("HashMap") || line.contains("HashSet"));
+        assert!(found.is_none(), "{}: {found:?}", source.path);
+    }
+}
