@@ -1,0 +1,26 @@
+use std::time::Duration;
+
+/// What a listener allows its connections.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// `socket.request.max.bytes`
+    pub request_bytes_max: i32,
+    /// `connections.max.idle.ms`
+    pub idle_max: Duration,
+    /// `max.connections`
+    pub connections_max: usize,
+    /// `max.connections.per.ip`
+    pub connections_per_ip_max: usize,
+}
+
+/// Requests of one connection that have an outcome but no answer yet. A driver with everything in
+/// flight reaches hundreds; Kafka's own clients stay at five.
+pub const PENDING_MAX: usize = 512;
+/// Bytes of those requests. At least one request is always let in.
+pub const PENDING_BYTES_MAX: usize = 64 << 20;
+/// Answered bytes that the client has not taken, above which no further request of it starts.
+pub const OUTBOX_BYTES_MAX: usize = 4 << 20;
+/// How long a connection whose client has said its last word waits for outcomes.
+pub const HALF_CLOSED_MAX: Duration = Duration::from_secs(30);
+/// How long outcomes may take when the node stops.
+pub const STOPPING_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,127 @@
+//! Accepting connections, up to the configured number.
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::Limits;
+use super::connection::{Connection, Ended};
+use super::limits::STOPPING_MAX;
+use crate::api::{Client, Context};
+use crate::node::Node;
+
+/// A bound listener and what its connections share.
+pub struct Listener {
+    pub name: Arc<str>,
+    pub socket: TcpListener,
+    pub limits: Limits,
+}
+
+/// How many connections there are, in all and from each address.
+#[derive(Default)]
+struct Census(Mutex<HashMap<IpAddr, usize>>);
+
+/// Counts as one connection for as long as it lives.
+struct Counted {
+    census: Arc<Census>,
+    node: Arc<Node>,
+    address: IpAddr,
+}
+
+impl Census {
+    fn admit(self: &Arc<Self>, node: &Arc<Node>, address: IpAddr, limits: &Limits) -> Option<Counted> {
+        let mut counts = self.0.lock();
+        let here = counts.get(&address).copied().unwrap_or(0);
+        if counts.values().sum::<usize>() >= limits.connections_max || here >= limits.connections_per_ip_max {
+            return None;
+        }
+        counts.insert(address, here + 1);
+        node.metrics.connections.opened();
+        Some(Counted { census: self.clone(), node: node.clone(), address })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.census.0.lock();
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+        self.node.metrics.connections.closed();
+    }
+}
+
+/// Accepts until `stopping` turns true. Connections end by themselves soon after.
+pub async fn serve(node: Arc<Node>, listener: Listener, mut stopping: watch::Receiver<bool>) {
+    let census = Arc::new(Census::default());
+    let Listener { name, socket, limits } = listener;
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            _ = stopping.wait_for(|stop| *stop) => return,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, most likely: others must close before it can go on.
+                tracing::warn!(listener = %name, %error, "a connection could not be accepted");
+                node.world.sleep_until(node.world.now() + Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Some(counted) = census.admit(&node, address.ip(), &limits) else {
+            tracing::debug!(listener = %name, %address, "refused: max.connections is reached");
+            continue;
+        };
+        let client = Client {
+            id: String::new(),
+            principal: "User:ANONYMOUS".to_owned(),
+            address,
+            listener: name.clone(),
+        };
+        let ctx = Context { node: node.clone(), client: Arc::new(client) };
+        let connection = run(stream, address, ctx, limits.clone(), stopping.clone(), counted);
+        node.world.spawn(Box::pin(connection));
+    }
+}
+
+async fn run(
+    stream: TcpStream,
+    address: SocketAddr,
+    ctx: Context,
+    limits: Limits,
+    mut stopping: watch::Receiver<bool>,
+    _counted: Counted,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%address, %error, "no TCP_NODELAY");
+    }
+    let world = ctx.node.world.clone();
+    let mut connection = Connection::new(stream, ctx, &limits);
+    let ended = tokio::select! {
+        ended = poll_fn(|task| connection.poll(task)) => ended,
+        _ = stopping.wait_for(|stop| *stop) => {
+            connection.stop();
+            tokio::select! {
+                ended = poll_fn(|task| connection.poll(task)) => ended,
+                () = world.sleep_until(world.now() + STOPPING_MAX) => Ended::Stopping,
+            }
+        }
+    };
+    match ended {
+        Ended::ByClient | Ended::Idle | Ended::Stopping | Ended::Socket(_) => {
+            tracing::debug!(%address, reason = %ended, "connection closed");
+        }
+        Ended::Frame(_) | Ended::UnknownApi(_) | Ended::UnsupportedVersion { .. } | Ended::Fault { .. } => {
+            tracing::info!(%address, reason = %ended, "connection closed");
+        }
+    }
+}
