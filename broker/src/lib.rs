@@ -6,4 +6,7 @@
 //! Absences: handlers know no sockets; nothing below `api` knows an error code of Kafka's; a handler
 //! never sees bytes that `millrace-protocol` has not bounded.
 pub mod api;
+pub mod config;
+pub mod metrics;
+pub mod net;
 pub mod node;

@@ -11,7 +11,7 @@ pub struct Context {
 }
 
 /// Who is asking. Shared by the requests of a connection for as long as nothing of it changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     /// As the request's header has it; empty if it was null.
     pub id: String,

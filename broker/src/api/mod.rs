@@ -8,7 +8,7 @@
 //!
 //! To add an API: its shape in `millrace_protocol::shapes`, its file here, its row in `table`.
 //! Until all three are there it is not advertised.
-mod api_versions;
+pub(crate) mod api_versions;
 mod context;
 mod error;
 pub mod table;

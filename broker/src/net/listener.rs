@@ -66,7 +66,7 @@ pub async fn serve(node: Arc<Node>, listener: Listener, mut stopping: watch::Rec
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
-            _ = stopping.wait_for(|stop| *stop) => return,
+            () = stop(&mut stopping) => return,
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
@@ -107,8 +107,12 @@ async fn run(
     let world = ctx.node.world.clone();
     let mut connection = Connection::new(stream, ctx, &limits);
     let ended = tokio::select! {
-        ended = poll_fn(|task| connection.poll(task)) => ended,
-        _ = stopping.wait_for(|stop| *stop) => {
+        ended = poll_fn(|task| connection.poll(task)) => Some(ended),
+        () = stop(&mut stopping) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
             connection.stop();
             tokio::select! {
                 ended = poll_fn(|task| connection.poll(task)) => ended,
@@ -124,4 +128,9 @@ async fn run(
             tracing::info!(%address, reason = %ended, "connection closed");
         }
     }
+}
+
+/// Resolves when the node stops, or when whoever would say so is gone.
+async fn stop(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
 }

@@ -1,0 +1,76 @@
+//! Every metric, once: name (unit last), kind, labels, help.
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricKind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl MetricKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: MetricKind,
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Counter, labels, help }
+}
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Gauge, labels, help }
+}
+const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Histogram, labels, help }
+}
+
+pub const METRICS: &[Metric] = &[
+    counter("millrace_requests_total", &["api"], "Requests answered, or ended without an answer where none is due."),
+    counter("millrace_request_bytes_total", &["api"], "Bytes of those requests, as they came."),
+    counter("millrace_response_bytes_total", &["api"], "Bytes of their answers."),
+    histogram("millrace_request_seconds", &["api"], "From a request's last byte in to its answer's way out."),
+    gauge("millrace_connections", &[], "Open connections of Kafka clients."),
+    counter("millrace_connections_opened_total", &[], "Connections that were accepted."),
+    counter("millrace_produced_bytes_total", &[], "Bytes of batches that were appended for clients."),
+    counter("millrace_produced_records_total", &[], "Records in those batches."),
+    counter("millrace_produce_failures_total", &[], "Batches that were refused or failed."),
+    counter("millrace_fetched_bytes_total", &[], "Bytes of records that went to clients."),
+    counter("millrace_fetch_failures_total", &[], "Partitions that were asked for and answered with an error."),
+    gauge("millrace_partitions", &[], "Partitions open on this node."),
+    gauge("millrace_topics", &[], "Topics of the cluster."),
+    gauge("millrace_log_size_bytes", &["topic", "partition"], "Bytes of the partition's segments."),
+    gauge("millrace_log_start_offset", &["topic", "partition"], "The first offset that can be read."),
+    gauge("millrace_log_end_offset", &["topic", "partition"], "One past the last offset of this replica."),
+    gauge("millrace_log_high_watermark", &["topic", "partition"], "Offsets below this one are committed."),
+    gauge("millrace_is_leader", &["topic", "partition"], "1 where this node leads."),
+    gauge("millrace_fetch_sessions", &[], "Incremental fetch sessions in the cache."),
+];
+
+/// The row of this name. Names are constants of this crate: a missing row is a bug.
+pub fn named(name: &str) -> &'static Metric {
+    METRICS.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("the metrics table has no row {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_counters_end_in_total() {
+        for (at, metric) in METRICS.iter().enumerate() {
+            assert!(METRICS[..at].iter().all(|other| other.name != metric.name), "{}", metric.name);
+            assert_eq!(metric.kind == MetricKind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+        }
+    }
+}
