@@ -9,11 +9,11 @@ const SYNCED: u8 = 3;
 const REMOVED: u8 = 4;
 
 /// What an entry costs beside its bytes.
-pub(crate) const ENTRY_OVERHEAD: usize = 1 + 8 + 8 + 8 + 4;
+pub(crate) const ENTRY_OVERHEAD: usize = 1 + 8 + 8 + 4;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Item {
-    Entry { index: u64, term: u64, bytes: Bytes },
+    Entry { index: u64, bytes: Bytes },
     HardState(HardState),
     Synced { index: u64 },
     Removed,
@@ -26,10 +26,9 @@ pub struct TurnFrame {
 }
 
 impl TurnFrame {
-    pub fn entry(&mut self, group: GroupId, index: u64, term: u64, bytes: &[u8]) {
+    pub fn entry(&mut self, group: GroupId, index: u64, bytes: &[u8]) {
         self.begin(ENTRY, group);
         self.number(index);
-        self.number(term);
         self.bytes.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(bytes);
     }
@@ -105,10 +104,10 @@ impl Items {
         let group = GroupId(self.number()?);
         let item = match kind {
             ENTRY => {
-                let (index, term) = (self.number()?, self.number()?);
+                let index = self.number()?;
                 let length = self.take(4)?;
                 let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
-                Item::Entry { index, term, bytes: self.take(length as usize)? }
+                Item::Entry { index, bytes: self.take(length as usize)? }
             }
             HARD_STATE => Item::HardState(HardState { term: self.number()?, vote: self.number()?, commit: self.number()? }),
             SYNCED => Item::Synced { index: self.number()? },

@@ -29,7 +29,7 @@
 //! 28       payload: items, one after another
 //! ```
 //! An item: `u8 kind, u64 group`, then by kind
-//! `1` entry: `u64 index, u64 term, u32 length, bytes` ·
+//! `1` entry: `u64 index, u32 length, bytes` ·
 //! `2` hard state: `u64 term, u64 vote, u64 commit` ·
 //! `3` synced: `u64 index` (the group's segments hold everything up to here) ·
 //! `4` removed: nothing.

@@ -26,7 +26,6 @@ pub struct GroupReplay {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReplayEntry {
     pub index: u64,
-    pub term: u64,
     pub bytes: Bytes,
 }
 
@@ -43,14 +42,14 @@ impl Replay {
                 // Truncated and written anew, or simply older: what the segments hold wins.
                 group.entries.retain(|entry| entry.index > index);
             }
-            Item::Entry { index, term, bytes } => {
+            Item::Entry { index, bytes } => {
                 let group = self.groups.entry(group).or_default();
                 // A later frame with the same index replaced the entry and all behind it.
                 while group.entries.last().is_some_and(|last| last.index >= index) {
                     group.entries.pop();
                 }
                 group.synced = group.synced.min(index.saturating_sub(1));
-                group.entries.push(ReplayEntry { index, term, bytes });
+                group.entries.push(ReplayEntry { index, bytes });
             }
         }
     }

@@ -1,23 +1,7 @@
 //! Entries as the log holds them, and the log as Raft needs it.
-use bytes::Bytes;
+use millrace_log::LogEntry;
 use millrace_record::{BatchError, BatchHeader, Epoch, MAGIC_BATCH, Offset, Prefix};
 use thiserror::Error;
-
-/// One frame and its place in Raft's order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LogEntry {
-    pub index: u64,
-    pub term: u64,
-    /// A whole frame, stamped with its base offset and epoch.
-    pub bytes: Bytes,
-}
-
-impl LogEntry {
-    /// The offset after this entry.
-    pub fn end_offset(&self) -> Result<Offset, BatchError> {
-        end_offset(&self.bytes)
-    }
-}
 
 pub(crate) fn end_offset(frame: &[u8]) -> Result<Offset, BatchError> {
     let prefix = Prefix::parse(frame)?;

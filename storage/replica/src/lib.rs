@@ -29,7 +29,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{EntryLog, LogEntry, LogReadError};
+pub use entry::{EntryLog, LogReadError};
+pub use millrace_log::LogEntry;
 pub use raft::{PeerMessage, RaftError};
 pub use replica::{Effects, Progress, Replica, Role};
 pub use settings::Settings;

@@ -241,8 +241,9 @@ fn committed(entry: Entry) -> Committed {
 
 /// An entry of the log as Raft knows it.
 fn to_raft(entry: LogEntry) -> Result<Entry, String> {
-    let mut out = Entry { index: entry.index, term: entry.term, ..Entry::default() };
     let prefix = Prefix::parse(&entry.bytes).map_err(|e| e.to_string())?;
+    let term = u64::try_from(prefix.epoch.0).map_err(|_| format!("entry {} has epoch {}", entry.index, prefix.epoch))?;
+    let mut out = Entry { index: entry.index, term, ..Entry::default() };
     if prefix.magic == MAGIC_INTERNAL {
         let frame = InternalFrame::parse(&entry.bytes).map_err(|e| e.to_string())?;
         match frame.kind {
@@ -289,7 +290,7 @@ impl<L: EntryLog> Store<L> {
                 )));
             }
             end = end_offset(&bytes).map_err(|e| RaftError::Other(e.to_string()))?;
-            frames.push(LogEntry { index: entry.index, term: entry.term, bytes });
+            frames.push(LogEntry { index: entry.index, bytes });
         }
         Ok(frames)
     }

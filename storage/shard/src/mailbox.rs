@@ -3,16 +3,25 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use millrace_log::ProducerView;
 use millrace_record::{BatchHeader, Offset};
 use parking_lot::{Condvar, Mutex};
 
+use crate::background::Done;
 use crate::partition::Partition;
 use crate::reply::Answer;
 use crate::spec::{AppendOptions, Appended, GroupId, PartitionConfig, PartitionSpec};
 use crate::{AppendError, ShardError};
 
-pub(crate) struct AppendMail {
+/// Where a partition lives inside the shard. Slots are used again, groups never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Address {
+    pub slot: usize,
     pub group: GroupId,
+}
+
+pub(crate) struct AppendMail {
+    pub to: Address,
     pub batch: BytesMut,
     pub header: BatchHeader,
     pub options: AppendOptions,
@@ -21,12 +30,15 @@ pub(crate) struct AppendMail {
 
 pub(crate) enum Mail {
     Append(AppendMail),
-    Trim { group: GroupId, to: Offset, answer: Answer<Result<Offset, ShardError>> },
-    SetConfig { group: GroupId, config: Box<PartitionConfig>, answer: Answer<Result<(), ShardError>> },
+    Trim { to: Address, start: Offset, answer: Answer<Result<Offset, ShardError>> },
+    SetConfig { to: Address, config: Box<PartitionConfig>, answer: Answer<Result<(), ShardError>> },
+    Producers { to: Address, answer: Answer<Result<Vec<ProducerView>, ShardError>> },
     Open { spec: Box<PartitionSpec>, answer: Answer<Result<Partition, ShardError>> },
     Close { group: GroupId, delete: bool, answer: Answer<Result<(), ShardError>> },
     /// All partitions that exist are open: what the journal keeps for others may go.
     ForgetUnopened { answer: Answer<Result<usize, ShardError>> },
+    /// A job that ran beside the shard has ended.
+    Done(Done),
     Stop { answer: Answer<Result<(), ShardError>> },
 }
 

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::task::{Context, Poll};
 
+use arc_swap::ArcSwap;
 use bytes::BytesMut;
-use millrace_record::{BatchHeader, Offset};
+use millrace_log::{LogReader, ProducerView, ReadSlices, TimestampedOffset};
+use millrace_record::{BatchHeader, Epoch, Offset};
 
 use crate::bell::{Bell, BellHook, BellRope};
-use crate::mailbox::{AppendMail, Mail, Mailbox};
+use crate::mailbox::{Address, AppendMail, Mail, Mailbox};
 use crate::reply::{Answer, Reply, pair};
 use crate::spec::{Acks, AppendOptions, Appended, GroupId, PartitionConfig, PartitionState, Upto};
-use crate::{AppendError, ShardError};
+use crate::{AppendError, ReadError, ShardError};
 
 /// A handle; clones are cheap and mean the same partition. Outlives the partition harmlessly: after
 /// `close_partition` appends are answered `Closed`.
@@ -21,7 +23,7 @@ use crate::{AppendError, ShardError};
 pub struct Partition(Arc<Inner>);
 
 struct Inner {
-    id: GroupId,
+    address: Address,
     mailbox: Arc<Mailbox>,
     shared: Arc<Shared>,
 }
@@ -35,10 +37,11 @@ pub(crate) struct Shared {
     epoch: AtomicI32,
     leader: AtomicBool,
     bells: Arc<BellRope>,
+    reader: ArcSwap<LogReader>,
 }
 
 impl Shared {
-    pub fn new(state: PartitionState) -> Self {
+    pub fn new(state: PartitionState, reader: LogReader) -> Self {
         Shared {
             start: AtomicI64::new(state.start.0),
             last_stable: AtomicI64::new(state.last_stable.0),
@@ -47,6 +50,7 @@ impl Shared {
             epoch: AtomicI32::new(state.leader_epoch),
             leader: AtomicBool::new(state.is_leader),
             bells: Arc::default(),
+            reader: ArcSwap::from_pointee(reader),
         }
     }
 
@@ -63,6 +67,10 @@ impl Shared {
         if before != state.high_watermark.0 || stable_before != state.last_stable.0 || led != state.is_leader {
             self.bells.pull();
         }
+    }
+
+    pub fn set_reader(&self, reader: LogReader) {
+        self.reader.store(Arc::new(reader));
     }
 
     /// Wakes everybody who waits, so that they see that the partition is gone.
@@ -87,6 +95,13 @@ impl Shared {
     }
 }
 
+/// What a read found, and what the partition looked like just before.
+#[derive(Clone, Debug)]
+pub struct Read {
+    pub slices: ReadSlices,
+    pub state: PartitionState,
+}
+
 /// Resolves when the append's `acks` are met.
 #[must_use = "the batch is appended in any case, but only the reply says where"]
 pub struct AppendReply(Reply<Result<Appended, AppendError>>);
@@ -99,26 +114,26 @@ impl Future for AppendReply {
 }
 
 impl Partition {
-    pub(crate) fn new(id: GroupId, mailbox: Arc<Mailbox>, shared: Arc<Shared>) -> Self {
-        Partition(Arc::new(Inner { id, mailbox, shared }))
+    pub(crate) fn new(address: Address, mailbox: Arc<Mailbox>, shared: Arc<Shared>) -> Self {
+        Partition(Arc::new(Inner { address, mailbox, shared }))
     }
 
     pub fn id(&self) -> GroupId {
-        self.0.id
+        self.0.address.group
     }
 
     /// Puts one valid batch into the mailbox: the order of calls is the order in the log. `header`
     /// is the batch's own. With `Acks::None` the reply is ready as soon as the shard saw the batch.
     pub fn append(&self, batch: BytesMut, header: BatchHeader, options: AppendOptions) -> AppendReply {
         let (answer, reply) = pair();
-        self.put(Mail::Append(AppendMail { group: self.0.id, batch, header, options, answer }));
+        self.put(Mail::Append(AppendMail { to: self.0.address, batch, header, options, answer }));
         AppendReply(reply)
     }
 
     /// An append that nobody waits for.
     pub fn append_unanswered(&self, batch: BytesMut, header: BatchHeader, options: AppendOptions) {
         let options = AppendOptions { acks: Acks::None, ..options };
-        self.put(Mail::Append(AppendMail { group: self.0.id, batch, header, options, answer: Answer::nobody() }));
+        self.put(Mail::Append(AppendMail { to: self.0.address, batch, header, options, answer: Answer::nobody() }));
     }
 
     /// What it looks like now: a few atomic loads.
@@ -128,12 +143,7 @@ impl Partition {
 
     /// The offset that `upto` stands for now.
     pub fn limit(&self, upto: Upto) -> Offset {
-        let state = self.state();
-        match upto {
-            Upto::HighWatermark => state.high_watermark,
-            Upto::LastStable => state.last_stable,
-            Upto::End => state.end,
-        }
+        self.state().limit(upto)
     }
 
     /// The bell rings whenever the high watermark, the last stable offset or the leadership moves,
@@ -158,14 +168,66 @@ impl Partition {
     /// DeleteRecords: moves the start of the log up, on all replicas. Answers the start it has then.
     pub async fn trim(&self, to: Offset) -> Result<Offset, ShardError> {
         let (answer, reply) = pair();
-        self.put(Mail::Trim { group: self.0.id, to, answer });
+        self.put(Mail::Trim { to: self.0.address, start: to, answer });
         reply.await.unwrap_or(Err(ShardError::Stopped))
     }
 
     pub async fn set_config(&self, config: PartitionConfig) -> Result<(), ShardError> {
         let (answer, reply) = pair();
-        self.put(Mail::SetConfig { group: self.0.id, config: Box::new(config), answer });
+        self.put(Mail::SetConfig { to: self.0.address, config: Box::new(config), answer });
         reply.await.unwrap_or(Err(ShardError::Stopped))
+    }
+
+    /// The idempotent producers that the log remembers.
+    pub async fn producers(&self) -> Result<Vec<ProducerView>, ShardError> {
+        let (answer, reply) = pair();
+        self.put(Mail::Producers { to: self.0.address, answer });
+        reply.await.unwrap_or(Err(ShardError::Stopped))
+    }
+
+    /// Whole batches from the one that holds `from` on, as they lie on disk. Blocks on the disk, on
+    /// the caller's thread. Behind the limit but inside the log there is nothing to read yet.
+    pub fn read(&self, from: Offset, bytes_max: usize, upto: Upto, at_least_one: bool) -> Result<Read, ReadError> {
+        let state = self.state();
+        let limit = state.limit(upto);
+        if from < state.start || from > state.end {
+            return Err(ReadError::OutOfRange { asked: from, start: state.start, end: state.end });
+        }
+        let slices = if from < limit {
+            self.reader().read(from, limit, bytes_max, at_least_one)?
+        } else {
+            ReadSlices { next_offset: from, ..ReadSlices::default() }
+        };
+        Ok(Read { slices, state })
+    }
+
+    /// The first record at or after `timestamp`, below the limit.
+    pub fn offset_for_timestamp(&self, timestamp: i64, upto: Upto) -> Result<Option<TimestampedOffset>, ReadError> {
+        Ok(self.reader().offset_for_timestamp(timestamp, self.limit(upto))?)
+    }
+
+    /// The record with the greatest timestamp, below the limit.
+    pub fn max_timestamp(&self, upto: Upto) -> Result<Option<TimestampedOffset>, ReadError> {
+        Ok(self.reader().max_timestamp(self.limit(upto))?)
+    }
+
+    /// The largest epoch not above `epoch`, and where it ends.
+    pub fn epoch_end(&self, epoch: Epoch) -> Option<(Epoch, Offset)> {
+        self.reader().epoch_end_offset(epoch)
+    }
+
+    /// The epoch in which the record at `offset` was written.
+    pub fn epoch_of(&self, offset: Offset) -> Option<Epoch> {
+        self.reader().epoch_of(offset)
+    }
+
+    pub fn size_bytes(&self) -> u64 {
+        self.reader().size_bytes()
+    }
+
+    /// The log's files as they are now.
+    pub fn reader(&self) -> Arc<LogReader> {
+        self.0.shared.reader.load_full()
     }
 
     fn put(&self, mail: Mail) {

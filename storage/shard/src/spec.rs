@@ -1,6 +1,7 @@
 //! What callers say: which partition, with which settings, and how a batch is to be appended.
 use std::path::PathBuf;
 
+use millrace_log::LogConfig;
 use millrace_record::Offset;
 
 pub use millrace_journal::GroupId;
@@ -15,6 +16,9 @@ pub struct PartitionSpec {
     pub id: GroupId,
     /// The partition's own folder; made if it is absent.
     pub dir: PathBuf,
+    /// Whose records these are (topic id and partition), written into every segment: a folder with
+    /// somebody else's is refused.
+    pub identity: u128,
     pub config: PartitionConfig,
     /// All voters; with one, this node leads at once.
     pub voters: Vec<ReplicaId>,
@@ -24,6 +28,7 @@ pub struct PartitionSpec {
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct PartitionConfig {
+    pub log: LogConfig,
     pub flush: Flush,
 }
 
@@ -103,6 +108,17 @@ pub struct PartitionState {
     /// The Raft term; -1 before the first election.
     pub leader_epoch: i32,
     pub is_leader: bool,
+}
+
+impl PartitionState {
+    /// The offset that `upto` stands for.
+    pub fn limit(&self, upto: Upto) -> Offset {
+        match upto {
+            Upto::HighWatermark => self.high_watermark,
+            Upto::LastStable => self.last_stable,
+            Upto::End => self.end,
+        }
+    }
 }
 
 /// How far a reader may see.

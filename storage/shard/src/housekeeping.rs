@@ -1,0 +1,155 @@
+//! What is due although nobody asked: retention, cleaning, expiry of producers, flushes behind.
+//! Looked after in rounds, each with its own pace, so that a thousand idle partitions cost next to
+//! nothing.
+use std::time::Duration;
+
+use millrace_log::{CleanReport, Cleaned, LogError};
+use millrace_world::Moment;
+use tracing::{debug, warn};
+
+use crate::background::Job;
+use crate::group::Incoming;
+use crate::mailbox::Address;
+use crate::reply::Answer;
+use crate::shard::Shard;
+
+const PRODUCERS_EVERY: Duration = Duration::from_secs(600);
+const FLUSH_EVERY: Duration = Duration::from_millis(100);
+/// Where nothing asks for shorter.
+const IDLE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Rounds {
+    retention: Moment,
+    clean: Moment,
+    producers: Moment,
+    flush: Moment,
+    /// Some partition has a `flush.ms`, and something unflushed.
+    flushes_by_time: bool,
+    cleaning: usize,
+}
+
+impl Rounds {
+    pub fn new(now: Moment) -> Self {
+        Rounds { retention: now + IDLE, clean: now + IDLE, producers: now + PRODUCERS_EVERY, flush: now, flushes_by_time: false, cleaning: 0 }
+    }
+
+    pub fn next_due(&self) -> Moment {
+        let due = self.retention.min(self.clean).min(self.producers);
+        if self.flushes_by_time { due.min(self.flush) } else { due }
+    }
+}
+
+impl Shard {
+    pub(crate) fn housekeep(&mut self) {
+        if self.failed {
+            return;
+        }
+        let now = self.world.now();
+        if now >= self.rounds.retention {
+            self.rounds.retention = now + Duration::from_millis(self.settings.retention_check_ms);
+            self.keep_retention();
+        }
+        if now >= self.rounds.clean {
+            self.rounds.clean = now + Duration::from_millis(self.settings.clean_check_ms);
+            self.keep_clean();
+        }
+        if now >= self.rounds.producers {
+            self.rounds.producers = now + PRODUCERS_EVERY;
+            let now_ms = self.world.wall_ms();
+            for group in self.slots.iter_mut().flatten() {
+                group.replica.log_mut().0.producers_mut().expire(now_ms, self.settings.producer_expiration_ms);
+            }
+        }
+        if now >= self.rounds.flush {
+            self.rounds.flush = now + FLUSH_EVERY;
+            self.keep_flushed(now);
+        }
+    }
+
+    /// Retention is a trim like any other: proposed, committed, then applied by every replica.
+    fn keep_retention(&mut self) {
+        let now_ms = self.world.wall_ms();
+        for slot in 0..self.slots.len() {
+            let Some(group) = &mut self.slots[slot] else { continue };
+            if group.trim_owed.is_some() {
+                group.pay_trim();
+                group.publish();
+            }
+            let log = &group.replica.log().0;
+            if !group.replica.is_leader() {
+                continue;
+            }
+            if let Some(start) = log.retention_target(now_ms, group.replica.high_watermark()) {
+                group.incoming.push(Incoming::Trim { start, answer: Answer::nobody() });
+                self.touch(slot);
+            }
+        }
+        self.write_turn();
+    }
+
+    /// One cleaning at a time; the partition whose turn it is, is the first that is due.
+    fn keep_clean(&mut self) {
+        let now_ms = self.world.wall_ms();
+        for slot in 0..self.slots.len() {
+            if self.rounds.cleaning > 0 {
+                return;
+            }
+            let Some(group) = &mut self.slots[slot] else { continue };
+            if group.cleaning || !group.spec.config.log.cleanup.compact {
+                continue;
+            }
+            let upto = group.stable_offset();
+            if let Some(job) = group.replica.log_mut().0.prepare_clean(now_ms, upto, self.settings.clean_map_bytes) {
+                group.cleaning = true;
+                self.rounds.cleaning += 1;
+                let at = group.address;
+                self.workers.submit(Job::clean(at, job));
+            }
+        }
+    }
+
+    pub(crate) fn end_clean(&mut self, at: Address, cleaned: Result<Cleaned, LogError>) {
+        self.rounds.cleaning -= 1;
+        // Another partition may have waited for this one.
+        self.rounds.clean = self.world.now();
+        let Some(group) = self.group_mut(at) else { return };
+        group.cleaning = false;
+        let installed = cleaned.and_then(|cleaned| group.replica.log_mut().0.install_clean(cleaned));
+        match installed {
+            Ok(CleanReport { bytes_before, bytes_after, records_removed }) => {
+                debug!(group = %at.group, bytes_before, bytes_after, records_removed, "cleaned");
+                group.publish();
+            }
+            // The log is as it was. The next round tries again.
+            Err(e) => {
+                warn!(group = %at.group, "cleaning failed: {e}");
+                let later = self.world.now() + Duration::from_millis(self.settings.clean_check_ms);
+                self.rounds.clean = later;
+            }
+        }
+    }
+
+    /// `flush.ms`, where answers do not wait for an fsync.
+    fn keep_flushed(&mut self, now: Moment) {
+        self.rounds.flushes_by_time = false;
+        let now_ms = now.0 / 1_000_000;
+        for slot in 0..self.slots.len() {
+            let Some(group) = &mut self.slots[slot] else { continue };
+            let Some(since) = group.unflushed.since_ms else { continue };
+            let limit = group.spec.config.flush.ms;
+            if limit == u64::MAX {
+                continue;
+            }
+            self.rounds.flushes_by_time = true;
+            if now_ms.saturating_sub(since) < limit || group.flushing {
+                continue;
+            }
+            group.unflushed = Default::default();
+            if let Some(flush) = group.replica.log_mut().0.begin_flush() {
+                group.flushing = true;
+                let at = group.address;
+                self.workers.submit(Job::flush(at, flush));
+            }
+        }
+    }
+}

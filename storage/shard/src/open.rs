@@ -1,0 +1,164 @@
+//! Opening, closing, deleting, and stopping.
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use millrace_journal::{GroupId, GroupReplay, TurnFrame};
+use millrace_log::{Begin, Log, LogEntry, Opening};
+use millrace_replica::Replica;
+use tracing::{info, warn};
+
+use crate::background::Job;
+use crate::entry_log::GroupLog;
+use crate::group::Group;
+use crate::mailbox::Address;
+use crate::partition::{Partition, Shared};
+use crate::reply::Answer;
+use crate::shard::Shard;
+use crate::spec::{PartitionSpec, PartitionState};
+use crate::turn::{durable_state, journal_state, replica_state};
+use crate::{AppendError, ShardError};
+
+impl Shard {
+    /// Recovers the log and takes the replica's place; the answer leaves with the turn in which the
+    /// replica, if it is alone, was elected. So any number of opens costs one fsync.
+    pub(crate) fn open_group(&mut self, spec: PartitionSpec, answer: Answer<Result<Partition, ShardError>>) {
+        let Some(answer) = self.answer_unless_failed(answer) else { return };
+        let id = spec.id;
+        if self.by_id.contains_key(&id) {
+            return answer.send(Err(ShardError::AlreadyOpen(id)));
+        }
+        let kept = self.unopened.get(&id).cloned().unwrap_or_default();
+        let slot = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        match self.recover(spec, slot, &kept) {
+            Err(e) => answer.send(Err(e)),
+            Ok(mut group) => {
+                let partition = Partition::new(group.address, self.mailbox.clone(), group.shared.clone());
+                group.opening = Some((partition, answer));
+                self.unopened.remove(&id);
+                self.by_id.insert(id, slot);
+                if slot == self.slots.len() {
+                    self.slots.push(None);
+                }
+                self.slots[slot] = Some(group);
+                self.touch(slot);
+            }
+        }
+    }
+
+    fn recover(&mut self, spec: PartitionSpec, slot: usize, kept: &GroupReplay) -> Result<Group, ShardError> {
+        let now_ms = self.world.wall_ms();
+        let opening = Opening { identity: spec.identity, durable_index: kept.synced, begin: Begin::NEW, now_ms };
+        let (mut log, recovered) = Log::open(self.disk.clone(), &spec.dir, spec.config.log.clone(), opening)?;
+        if let Some(cut) = recovered.cut {
+            info!(group = %spec.id, bytes = cut.bytes, "the torn end of the log was cut: {}", cut.why);
+        }
+        for entry in &kept.entries {
+            log.replay(LogEntry { index: entry.index, bytes: entry.bytes.clone() }, now_ms)?;
+        }
+        let address = Address { slot, group: spec.id };
+        let state = PartitionState {
+            start: log.start_offset(),
+            end: log.end_offset(),
+            high_watermark: log.start_offset(),
+            last_stable: log.start_offset(),
+            leader_epoch: -1,
+            is_leader: false,
+        };
+        let shared = Arc::new(Shared::new(state, log.reader()));
+        let journaled = replica_state(kept.hard_state);
+        let mut replica = Replica::start(&Group::settings(&spec), journaled, GroupLog(log))?;
+        if spec.voters == [spec.me] {
+            replica.campaign()?;
+        }
+        Ok(Group::new(address, spec, replica, shared, journaled))
+    }
+
+    pub(crate) fn close_group(&mut self, id: GroupId, delete: bool) -> Result<(), ShardError> {
+        let Some(slot) = self.by_id.remove(&id) else { return Err(ShardError::NotOpen(id)) };
+        let mut group = self.slots[slot].take().expect("by_id and slots agree");
+        group.fail_parked(&AppendError::Closed, &ShardError::NotOpen(id));
+        group.shared.retire();
+        self.turn.notes.remove(&id);
+        if delete {
+            return self.delete_group(id, &group.spec.dir.clone(), group);
+        }
+        if self.failed {
+            return Err(ShardError::DiskFailed);
+        }
+        if let Err(e) = group.replica.log_mut().0.close() {
+            self.fail_volume(&e);
+            return Err(ShardError::DiskFailed);
+        }
+        let synced = group.replica.log().0.last_index();
+        self.unopened.insert(id, GroupReplay { hard_state: journal_state(durable_state(&group)), synced, entries: Vec::new() });
+        Ok(())
+    }
+
+    /// The journal forgets first: if the node dies in between, a folder is left over that no group
+    /// claims, and not a group whose folder is gone.
+    fn delete_group(&mut self, id: GroupId, dir: &Path, group: Group) -> Result<(), ShardError> {
+        drop(group);
+        self.turn.frame.removed(id);
+        if let Err(e) = self.write_journal() {
+            self.fail_volume(&e);
+            return Err(ShardError::DiskFailed);
+        }
+        let doomed = doomed_name(dir, id);
+        let parent = dir.parent().unwrap_or(Path::new("."));
+        let renamed = self.disk.rename(dir, &doomed).and_then(|()| self.disk.sync_dir(parent));
+        renamed.map_err(|e| ShardError::Trouble(format!("deleting {}: {e}", dir.display())))?;
+        self.workers.submit(Job::remove(self.disk.clone(), doomed));
+        Ok(())
+    }
+
+    pub(crate) fn forget_unopened(&mut self) -> Result<usize, ShardError> {
+        let forgotten = std::mem::take(&mut self.unopened);
+        for id in forgotten.keys() {
+            self.turn.frame.removed(*id);
+        }
+        if let Err(e) = self.write_journal() {
+            self.fail_volume(&e);
+            return Err(ShardError::DiskFailed);
+        }
+        Ok(forgotten.len())
+    }
+
+    /// Flushes everything and writes a checkpoint that leaves nothing to replay.
+    pub(crate) fn stop(&mut self) -> Result<(), ShardError> {
+        if self.failed {
+            return Err(ShardError::DiskFailed);
+        }
+        // A checkpoint under way would write an older one over this.
+        self.drain_jobs();
+        for group in self.slots.iter_mut().flatten() {
+            group.replica.log_mut().0.close()?;
+        }
+        let groups: TurnFrame = self.checkpoint_groups();
+        let mark = self.journal.head();
+        self.journal.checkpoint().write(mark, &groups)?;
+        self.journal.checkpointed(mark);
+        Ok(())
+    }
+}
+
+/// Where a deleted partition's folder waits to be removed. A start removes what it finds there.
+fn doomed_name(dir: &Path, id: GroupId) -> PathBuf {
+    let mut name: OsString = dir.file_name().map(OsString::from).unwrap_or_default();
+    name.push(format!(".{}-delete", id.0));
+    dir.with_file_name(name)
+}
+
+/// Removes what an earlier run deleted and did not get to remove.
+pub fn remove_leftovers(disk: &dyn millrace_world::Disk, dir: &Path) -> std::io::Result<usize> {
+    let mut removed = 0;
+    for entry in disk.list(dir)? {
+        if entry.is_dir && entry.name.ends_with("-delete") {
+            match disk.remove_dir_all(&dir.join(&entry.name)) {
+                Ok(()) => removed += 1,
+                Err(e) => warn!("{} is left over and cannot be removed: {e}", entry.name),
+            }
+        }
+    }
+    Ok(removed)
+}
