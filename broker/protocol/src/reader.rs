@@ -24,6 +24,9 @@ pub enum Malformed {
     Undecodable,
 }
 
+/// The longest string of Kafka's protocol.
+const STRING_MAX: usize = i16::MAX as usize;
+
 /// Positions are counted from the start of `bytes`, so that a caller who owns the buffer can cut
 /// slices out of it after the walk.
 pub struct Reader<'a> {
@@ -99,7 +102,12 @@ impl<'a> Reader<'a> {
     /// Raw bytes of a nullable string (int16 length, or compact).
     pub fn string(&mut self, flexible: bool) -> Result<Option<&'a [u8]>, Malformed> {
         let len = if flexible { self.compact_length()? } else { Self::length(self.int16()?.into())? };
-        len.map(|len| self.take(len)).transpose()
+        match len {
+            // The compact encoding could say more, but then older versions (and the records in which we
+            // keep such text) could not carry it. Kafka refuses it, too.
+            Some(len) if len > STRING_MAX => Err(Malformed::Length(len as i64)),
+            len => len.map(|len| self.take(len)).transpose(),
+        }
     }
 
     pub fn text(&mut self, flexible: bool) -> Result<Option<&'a str>, Malformed> {

@@ -69,13 +69,13 @@ fn alter(cluster: Cluster<'_>, asks: &[ConfigAsk], plan: Plan) -> Decision<Vec<R
             let wanted = plan(&scope, &current, ask)?;
             validate(cluster, &image, &scope, &current, &wanted)?;
             for record in difference(&scope, &current, &wanted) {
-                image.apply(record.clone());
+                image.take(record.clone());
                 records.push(record);
             }
             Ok(())
         })
         .collect();
-    Decision { records, reply }
+    Decision::new(records, reply)
 }
 
 fn scope_of(cluster: Cluster<'_>, resource: &Resource) -> Result<Scope, Refusal> {

@@ -26,13 +26,13 @@ pub fn create_partitions(cluster: Cluster<'_>, asks: &[MorePartitions]) -> Decis
                 return refuse(Reason::InvalidRequest, "Duplicate topic name.");
             }
             for record in grow(&image, ask)? {
-                image.apply(record.clone());
+                image.take(record.clone());
                 records.push(record);
             }
             Ok(())
         })
         .collect();
-    Decision { records, reply }
+    Decision::new(records, reply)
 }
 
 fn grow(image: &Image, ask: &MorePartitions) -> Result<Vec<Record>, Refusal> {

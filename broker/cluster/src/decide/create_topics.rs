@@ -172,7 +172,7 @@ fn place_by_hand(topic: &NewTopic, image: &Image) -> Result<Vec<Vec<i32>>, Refus
 
 impl Scratch {
     fn write(&mut self, record: Record) {
-        self.image.apply(record.clone());
+        self.image.take(record.clone());
         self.records.push(record);
     }
 }

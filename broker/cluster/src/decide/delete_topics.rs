@@ -31,7 +31,7 @@ pub fn delete_topics(cluster: Cluster<'_>, topics: &[TopicRef]) -> Decision<Vec<
             Ok(topic)
         })
         .collect();
-    Decision { records, reply }
+    Decision::new(records, reply)
 }
 
 fn find(cluster: Cluster<'_>, topic: &TopicRef) -> Result<Arc<TopicEntry>, Refusal> {

@@ -49,11 +49,7 @@ impl<'a> Cluster<'a> {
 }
 
 /// What to write, and what to answer once it is committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision<R> {
-    pub records: Vec<Record>,
-    pub reply: R,
-}
+pub type Decision<R> = millrace_fold::Decision<Record, R>;
 
 /// Why a request is not done. Always the client's matter, never the broker's trouble.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,14 +92,14 @@ pub(crate) mod testing {
     impl Fixture {
         pub(crate) fn new() -> Self {
             let mut image = Image::default();
-            image.apply(Record::Node { id: 1, rack: None, endpoints: Vec::new() });
+            image.take(Record::Node { id: 1, rack: None, endpoints: Vec::new() });
             Self { image, fixed: Map::new() }
         }
         pub(crate) fn cluster(&self) -> Cluster<'_> {
             Cluster { image: &self.image, node_id: 1, fixed: &self.fixed }
         }
         pub(crate) fn apply(&mut self, records: Vec<Record>) {
-            records.into_iter().for_each(|record| self.image.apply(record));
+            records.into_iter().for_each(|record| self.image.take(record));
         }
         /// Creates a topic as a client would.
         pub(crate) fn topic(&mut self, name: &str, partitions: i32) {

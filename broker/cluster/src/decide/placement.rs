@@ -57,7 +57,7 @@ mod tests {
     fn leaders_go_round() {
         let mut image = Image::default();
         for id in [1, 2, 5] {
-            image.apply(Record::Node { id, rack: None, endpoints: Vec::new() });
+            image.take(Record::Node { id, rack: None, endpoints: Vec::new() });
         }
         assert_eq!(spread(&image, 0, 4, 2).expect("fits"), [vec![1, 2], vec![2, 5], vec![5, 1], vec![1, 2]]);
         assert_eq!(spread(&image, 4, 1, 3).expect("fits"), [vec![2, 5, 1]]);
