@@ -22,7 +22,14 @@ pub fn double_text(value: f64) -> String {
         // Debug keeps one digit after the point and never uses an exponent in this range.
         return format!("{value:?}");
     }
-    let shortest = format!("{value:e}");
+    let mut shortest = format!("{value:e}");
+    if !shortest.contains('.') {
+        // Java prints two digits at least, and then the two nearest to the value: 4.9E-324, not 5.0E-324.
+        let two_digits = format!("{value:.1e}");
+        if two_digits.parse() == Ok(value) {
+            shortest = two_digits;
+        }
+    }
     match shortest.split_once('e') {
         Some((digits, exponent)) if digits.contains('.') => format!("{digits}E{exponent}"),
         Some((digits, exponent)) => format!("{digits}.0E{exponent}"),
@@ -51,6 +58,8 @@ mod tests {
             (123_456_789.125, "1.23456789125E8"),
             (f64::MAX, "1.7976931348623157E308"),
             (f64::MIN_POSITIVE, "2.2250738585072014E-308"),
+            (5e-324, "4.9E-324"),
+            (2e23, "2.0E23"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
         ];

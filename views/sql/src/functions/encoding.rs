@@ -1,0 +1,3 @@
+use super::call::Row;
+
+pub(super) const FUNCTIONS: &[Row] = &[];
