@@ -6,7 +6,11 @@
 //! Absences: handlers know no sockets; nothing below `api` knows an error code of Kafka's; a handler
 //! never sees bytes that `millrace-protocol` has not bounded.
 pub mod api;
+pub mod cluster;
 pub mod config;
+pub mod folded;
+pub mod identity;
 pub mod metrics;
 pub mod net;
 pub mod node;
+pub mod partitions;
