@@ -9,6 +9,8 @@
 //! The caller drives it: [`GroupMember::next`] heartbeats in time and answers with the changes of what is assigned, so
 //! the caller stops consuming and commits before it calls again. Nothing runs behind its back.
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -62,12 +64,16 @@ pub struct GroupMember {
     generation: i32,
     stable: bool,
     next_beat: Instant,
+    /// The heartbeat on its way; kept here so that dropping [`GroupMember::next`] does not lose its answer.
+    beat: Option<Beat>,
 }
+
+type Beat = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 impl GroupMember {
     /// A member that has not joined yet.
     pub fn new(client: Client, config: GroupConfig) -> Self {
-        Self { client, config, member: String::new(), generation: -1, stable: false, next_beat: Instant::now() }
+        Self { client, config, member: String::new(), generation: -1, stable: false, next_beat: Instant::now(), beat: None }
     }
 
     /// The generation and member id to commit with.
@@ -75,8 +81,8 @@ impl GroupMember {
         (self.generation, &self.member)
     }
 
-    /// Joins if need be, else heartbeats in time, until something changes. Dropping the future while it waits between
-    /// heartbeats is safe.
+    /// Joins if need be, else heartbeats in time, until something changes. Once joined, the future may be dropped and
+    /// asked for again without losing anything.
     pub async fn next(&mut self) -> Result<GroupEvent> {
         if !self.stable {
             let assigned = self.join().await?;
@@ -85,9 +91,14 @@ impl GroupMember {
             return Ok(GroupEvent::Assigned(assigned));
         }
         loop {
-            sleep_until(self.next_beat).await;
+            if self.beat.is_none() {
+                sleep_until(self.next_beat).await;
+            }
+            let beat = self.beat.get_or_insert_with(|| beat(self.client.clone(), self.config.clone(), self.generation, self.member.clone()));
+            let answer = beat.await;
+            self.beat = None;
             self.next_beat = Instant::now() + self.beat_every();
-            match self.beat().await {
+            match answer {
                 Ok(()) => {}
                 Err(error) => match error.code() {
                     Some(Code::REBALANCE_IN_PROGRESS | Code::ILLEGAL_GENERATION | Code::UNKNOWN_MEMBER_ID) => {
@@ -134,16 +145,6 @@ impl GroupMember {
         if code == Some(Code::ILLEGAL_GENERATION) {
             self.generation = -1;
         }
-    }
-
-    async fn beat(&self) -> Result<()> {
-        let request = HeartbeatRequest::default()
-            .with_group_id(group_id(&self.config.group))
-            .with_generation_id(self.generation)
-            .with_member_id(text(&self.member))
-            .with_group_instance_id(self.config.instance.as_deref().map(text));
-        let answer = self.client.coordinator(&self.config.group).await?.call(&request).await?;
-        Code(answer.error_code).check(|| format!("heartbeat in group {}", self.config.group), None)
     }
 
     async fn join(&mut self) -> Result<Vec<TopicPartition>> {
@@ -238,6 +239,18 @@ impl GroupMember {
         };
         Ok(shares.into_iter().map(message).collect())
     }
+}
+
+fn beat(client: Client, config: GroupConfig, generation: i32, member: String) -> Beat {
+    Box::pin(async move {
+        let request = HeartbeatRequest::default()
+            .with_group_id(group_id(&config.group))
+            .with_generation_id(generation)
+            .with_member_id(text(&member))
+            .with_group_instance_id(config.instance.as_deref().map(text));
+        let answer = client.coordinator(&config.group).await?.call(&request).await?;
+        Code(answer.error_code).check(|| format!("heartbeat in group {}", config.group), None)
+    })
 }
 
 /// Kafka's range: consecutive partitions, the first members get one more where it does not divide.

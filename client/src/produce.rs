@@ -286,7 +286,7 @@ impl Task {
         }
         let client = self.client.clone();
         let asked = client.persist(|| async {
-            let request = InitProducerIdRequest::default().with_producer_id(ProducerId(-1)).with_producer_epoch(-1).with_transaction_timeout_ms(60_000);
+            let request = InitProducerIdRequest::default().with_transactional_id(None).with_producer_id(ProducerId(-1)).with_producer_epoch(-1).with_transaction_timeout_ms(60_000);
             let answer = client.any().await?.call(&request).await?;
             Code(answer.error_code).check(|| "InitProducerId".into(), None)?;
             Ok((answer.producer_id.0, answer.producer_epoch))

@@ -21,6 +21,17 @@ pub enum ConfigResource {
     Group(String),
 }
 
+impl std::fmt::Display for ConfigResource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ConfigResource::Topic(name) => write!(f, "topic {name}"),
+            ConfigResource::Broker(id) => write!(f, "broker {id}"),
+            ConfigResource::BrokerDefault => f.write_str("all brokers"),
+            ConfigResource::Group(name) => write!(f, "group {name}"),
+        }
+    }
+}
+
 impl ConfigResource {
     fn on_wire(&self) -> (i8, String) {
         match self {
@@ -68,7 +79,7 @@ impl Client {
         let wanted = DescribeConfigsResource::default().with_resource_type(kind).with_resource_name(text(&name)).with_configuration_keys(None);
         let answer = self.for_resource(resource).await?.call(&DescribeConfigsRequest::default().with_resources(vec![wanted])).await?;
         let result = answer.results.first().ok_or_else(|| ClientError::malformed("DescribeConfigs response", "no resource in it"))?;
-        Code(result.error_code).check(|| format!("configs of {resource:?}"), result.error_message.as_deref())?;
+        Code(result.error_code).check(|| format!("configs of {resource}"), result.error_message.as_deref())?;
         let entry = |config: &kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult| ConfigEntry {
             name: owned(&config.name),
             value: config.value.as_ref().map(owned),
@@ -88,7 +99,7 @@ impl Client {
         let wanted = AlterConfigsResource::default().with_resource_type(kind).with_resource_name(text(&name)).with_configs(configs.collect());
         let answer = self.for_resource(resource).await?.call(&IncrementalAlterConfigsRequest::default().with_resources(vec![wanted])).await?;
         let result = answer.responses.first().ok_or_else(|| ClientError::malformed("IncrementalAlterConfigs response", "no resource in it"))?;
-        Code(result.error_code).check(|| format!("alter configs of {resource:?}"), result.error_message.as_deref())
+        Code(result.error_code).check(|| format!("alter configs of {resource}"), result.error_message.as_deref())
     }
 
     async fn for_resource(&self, resource: &ConfigResource) -> Result<Connection> {
