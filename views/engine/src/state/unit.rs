@@ -1,0 +1,140 @@
+//! A unit of work: a store seen through the changes made since the last commit.
+
+use std::ops::ControlFlow;
+
+use crate::state::key::after_prefix;
+use crate::state::{Rows, Store, StoreError, Stored, TableId};
+
+/// Reads see the unit's own writes. Dropping it forgets them.
+pub struct Unit<'a> {
+    base: &'a dyn Store,
+    rows: Rows,
+}
+
+impl<'a> Unit<'a> {
+    pub fn new(base: &'a dyn Store) -> Unit<'a> {
+        Unit::resume(base, Rows::new())
+    }
+
+    /// A unit that already holds changes.
+    pub fn resume(base: &'a dyn Store, rows: Rows) -> Unit<'a> {
+        Unit { base, rows }
+    }
+
+    pub fn into_rows(self) -> Rows {
+        self.rows
+    }
+
+    pub fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
+        // The map's key owns its bytes; a range over the borrowed pair would need a custom key type for little gain.
+        match self.rows.get(&(table, key.to_vec())) {
+            Some(change) => Ok(change.clone()),
+            None => self.base.get(table, key),
+        }
+    }
+
+    pub fn put(&mut self, table: TableId, key: Vec<u8>, stored: Stored) {
+        self.rows.insert((table, key), Some(stored));
+    }
+
+    pub fn delete(&mut self, table: TableId, key: Vec<u8>) {
+        self.rows.insert((table, key), None);
+    }
+
+    /// The rows with `from <= key < to`, in key order, at most `limit` of them.
+    pub fn range(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Stored)>, StoreError> {
+        if to.is_some_and(|to| to <= from) {
+            return Ok(Vec::new());
+        }
+        let own = self.rows.range((table, from.to_vec())..);
+        let mut own = own
+            .take_while(|((in_table, key), _)| *in_table == table && to.is_none_or(|to| key.as_slice() < to))
+            .map(|((_, key), change)| (key, change))
+            .peekable();
+        let mut found = Vec::new();
+        self.base.scan(table, from, to, &mut |key, stored| {
+            while let Some((own_key, change)) = own.next_if(|(own_key, _)| own_key.as_slice() <= key) {
+                if let Some(changed) = change {
+                    found.push((own_key.clone(), changed.clone()));
+                }
+                if own_key == key {
+                    return if found.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                }
+            }
+            found.push((key.to_vec(), stored.clone()));
+            if found.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        let rest = own.filter_map(|(key, change)| change.as_ref().map(|changed| (key.clone(), changed.clone())));
+        if found.len() < limit {
+            found.extend(rest);
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// All rows whose key begins with the prefix, in key order.
+    pub fn prefix(&self, table: TableId, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Stored)>, StoreError> {
+        self.range(table, prefix, after_prefix(prefix).as_deref(), usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_sql::value::Value;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::state::{Batch, Cut, MemoryStore};
+
+    const TABLE: TableId = TableId(7);
+
+    fn stored(number: i32) -> Stored {
+        Stored { row: vec![Value::Int(number)].into(), timestamp: 0 }
+    }
+
+    proptest! {
+        /// Whatever is split between the base and the unit, a range sees the last write of each key, in order.
+        #[test]
+        fn a_range_merges(
+            base in prop::collection::btree_map(0..20u8, 0..9i32, 0..10),
+            own in prop::collection::btree_map(0..20u8, prop::option::of(0..9i32), 0..10),
+            from in 0..20u8, to in prop::option::of(0..22u8), limit in 1..8usize,
+        ) {
+            let mut store = MemoryStore::new();
+            let rows = base.iter().map(|(key, number)| ((TABLE, vec![*key]), Some(stored(*number)))).collect();
+            store.commit(Batch { rows, cut: Cut::default() }).unwrap();
+            let mut unit = Unit::new(&store);
+            let mut model = base;
+            for (key, change) in own {
+                match change {
+                    Some(number) => {
+                        unit.put(TABLE, vec![key], stored(number));
+                        model.insert(key, number);
+                    }
+                    None => {
+                        unit.delete(TABLE, vec![key]);
+                        model.remove(&key);
+                    }
+                }
+            }
+            let end = to.map(|to| vec![to]);
+            let found = unit.range(TABLE, &[from], end.as_deref(), limit).unwrap();
+            let wanted: Vec<_> = model
+                .range(from..)
+                .filter(|(key, _)| to.is_none_or(|to| **key < to))
+                .take(limit)
+                .map(|(key, number)| (vec![*key], stored(*number)))
+                .collect();
+            prop_assert_eq!(found, wanted);
+            for key in 0..20u8 {
+                prop_assert_eq!(unit.get(TABLE, &[key]).unwrap(), model.get(&key).map(|number| stored(*number)));
+            }
+        }
+    }
+}
