@@ -10,7 +10,7 @@ export SCCACHE_DIR ?= $(HOME)/.cache/sccache
 export SCCACHE_CACHE_SIZE ?= 20G
 endif
 
-.PHONY: run build test setup help
+.PHONY: run build test setup help conformance
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
@@ -25,3 +25,6 @@ run: build ## one broker with views on loopback, data in ./millrace-data
 
 test: setup ## the fast layers: unit, property, simulation, real clients
 	cargo test --workspace
+
+conformance: setup ## run a ksqlDB corpus: CORPUS=DIR [OUT=FILE] [GREP=TEXT]
+	cargo run --release -q -p millrace-conformance -- $(CORPUS) $(if $(OUT),--out $(OUT)) $(if $(GREP),--grep '$(GREP)' --failures)

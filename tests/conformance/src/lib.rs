@@ -3,9 +3,13 @@
 //! A case counts only when every record, key, timestamp, window, header and post-condition was compared.
 //! Absences: no corpus lives here, and nothing here knows a case by name.
 
+pub mod bound;
 pub mod case;
 pub mod compare;
 pub mod load;
 pub mod needs;
 pub mod number;
+pub mod report;
+pub mod run;
 pub mod script;
+pub mod wire;

@@ -4,5 +4,21 @@
 //! state and the cut it stands for change together. Absences: no topics, no threads, no files; nothing here knows how records come
 //! or where they go.
 
-pub mod row;
+mod compile;
+mod dataflow;
+mod error;
+mod log;
+mod operators;
+mod record;
+mod row;
+mod sink;
+mod source;
 pub mod state;
+mod task;
+
+pub use compile::Settings;
+pub use error::{CompileError, EngineError};
+pub use log::{LogEvent, LogKind};
+pub use record::{Header, InputRecord, OutputRecord};
+pub use row::{Change, Key, Row, Window};
+pub use task::{Fed, Query, Task};

@@ -12,7 +12,7 @@ mod unit;
 
 pub use self::bytes::{CorruptRow, decode_row, encode_row};
 pub use cut::{Cut, InputId};
-pub use key::{KeyBuilder, decode_values, encode_values, encode_windowed};
+pub use key::{KeyBuilder, after_prefix, decode_values, encode_values, encode_windowed, split_time};
 pub use memory::MemoryStore;
 pub use unit::Unit;
 

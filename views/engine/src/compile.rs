@@ -1,0 +1,263 @@
+//! A plan's steps as a dataflow of operators.
+//!
+//! Invariant: tables are numbered by the order of the stateful steps alone, so that adding a filter or a projection to a query
+//! leaves its state where it is.
+
+use millrace_sql::ast::{Expression, JoinKind};
+use millrace_sql::expr::{Expr, compile_table_call};
+use millrace_sql::functions::{FunctionSettings, Registry};
+use millrace_sql::plan::{
+    Aggregate, AggregateCall, Filter as FilterStep, FlatMap as FlatMapStep, Join, JoinForm, PartitionBy as PartitionByStep,
+    Project as ProjectStep, SourceKind, Step, WindowSpecKind,
+};
+use millrace_sql::schema::{Role, Schema};
+
+use crate::dataflow::{Dataflow, Target};
+use crate::error::CompileError;
+use crate::operators::{
+    Filter, FlatMap, Fold, Folds, ForeignKeyJoin, Joiner, Operator, PartitionBy, Port, Project, Scalar, Scalars,
+    SessionAggregate, SideTables, StreamAggregate, StreamStreamJoin, StreamTableJoin, Table, TableAggregate, TableTableJoin,
+    WindowAggregate,
+};
+use crate::source::Source;
+use crate::state::TableId;
+
+/// What a plan is compiled with.
+#[derive(Clone, Copy)]
+pub struct Settings<'a> {
+    pub functions: &'a Registry,
+    pub function_settings: &'a FunctionSettings,
+    /// A row whose timestamp column is not valid stops the query (`ksql.timestamp.throw.on.invalid`).
+    pub strict_timestamps: bool,
+}
+
+/// Tables per stateful operator: more than any of them uses.
+const TABLES_PER_OPERATOR: u32 = 8;
+
+/// Grace of stream-stream joins that name none.
+const DEFAULT_GRACE_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The dataflow of a query's root step.
+pub fn compile(root: &Step, settings: &Settings<'_>) -> Result<Dataflow, CompileError> {
+    let mut compiler = Compiler { settings, dataflow: Dataflow::default(), stateful: 0 };
+    compiler.step(root, Target::Result, false)?;
+    Ok(compiler.dataflow)
+}
+
+struct Compiler<'a> {
+    settings: &'a Settings<'a>,
+    dataflow: Dataflow,
+    stateful: u32,
+}
+
+impl Compiler<'_> {
+    /// Compiles a step whose changes go to `target`; `final_only` comes from an EMIT FINAL above it.
+    fn step(&mut self, step: &Step, target: Target, final_only: bool) -> Result<(), CompileError> {
+        match step {
+            Step::Source(source) => {
+                let reader = Source::compile(source, self.settings)?;
+                let target = match source.source.kind {
+                    SourceKind::Stream => target,
+                    SourceKind::Table => {
+                        let rows = self.tables().next();
+                        self.node("Source", Box::new(Table { rows }), target)
+                    }
+                };
+                self.dataflow.add_source(reader, target);
+                Ok(())
+            }
+            Step::Filter(filter) => {
+                let operator = self.filter(filter)?;
+                let name = if filter.having { "AggregateHavingFilter" } else { "WhereFilter" };
+                let target = self.node(name, operator, target);
+                self.step(&filter.input, target, final_only)
+            }
+            Step::Project(project) => {
+                let operator = self.project(project)?;
+                let target = self.node("Project", operator, target);
+                self.step(&project.input, target, final_only)
+            }
+            Step::PartitionBy(partition_by) => {
+                let operator = self.partition_by(partition_by)?;
+                let target = self.node("PartitionBy", operator, target);
+                self.step(&partition_by.input, target, false)
+            }
+            Step::FlatMap(flat_map) => {
+                let operator = self.flat_map(flat_map)?;
+                let target = self.node("FlatMap", operator, target);
+                self.step(&flat_map.input, target, false)
+            }
+            Step::Aggregate(aggregate) => {
+                let operator = self.aggregate(aggregate, final_only)?;
+                let target = self.node("Aggregate", operator, target);
+                self.step(&aggregate.input, target, false)
+            }
+            Step::Join(join) => {
+                let operator = self.join(join)?;
+                let left = self.node("Join", operator, target);
+                let right = left.on(Port::Right);
+                self.step(&join.left, left, false)?;
+                self.step(&join.right, right, false)
+            }
+            Step::Suppress(suppress) => self.step(&suppress.input, target, true),
+        }
+    }
+
+    fn node(&mut self, name: &'static str, operator: Box<dyn Operator>, target: Target) -> Target {
+        self.dataflow.add_node(name, operator, target)
+    }
+
+    /// The next stateful operator's tables.
+    fn tables(&mut self) -> Tables {
+        let first = self.stateful * TABLES_PER_OPERATOR;
+        self.stateful += 1;
+        Tables { next: first, end: first + TABLES_PER_OPERATOR }
+    }
+
+    fn scalar(&self, expression: &Expression, schema: &Schema) -> Result<Scalar, CompileError> {
+        match Expr::compile(expression, schema, self.settings.functions) {
+            Ok(expr) => Ok(Scalar(expr)),
+            Err(error) => Err(CompileError::Expression(error.to_string())),
+        }
+    }
+
+    fn scalars(&self, expressions: &[Expression], schema: &Schema) -> Result<Scalars, CompileError> {
+        expressions.iter().map(|expression| self.scalar(expression, schema)).collect::<Result<_, _>>().map(Scalars)
+    }
+
+    fn filter(&self, step: &FilterStep) -> Result<Box<dyn Operator>, CompileError> {
+        let predicate = self.scalar(&step.predicate, step.input.schema())?;
+        Ok(Box::new(Filter { predicate, table: step.input.kind() == SourceKind::Table }))
+    }
+
+    fn project(&self, step: &ProjectStep) -> Result<Box<dyn Operator>, CompileError> {
+        let input = step.input.schema();
+        let input_keys: Vec<&str> = input.keys().map(|column| column.name.as_str()).collect();
+        let mut keys = Vec::new();
+        for (column, expression) in step.schema.columns().iter().zip(&step.columns) {
+            if column.role == Role::Key {
+                let Expression::Column(reference) = expression else {
+                    return Err(CompileError::Plan("a projected key is not a key of the input"));
+                };
+                let at = input_keys.iter().position(|name| *name == reference.name.as_str());
+                keys.push(at.ok_or(CompileError::Plan("a projected key is not a key of the input"))?);
+            }
+        }
+        let keys_as_they_are = keys.len() == input_keys.len() && keys.iter().enumerate().all(|(at, key)| at == *key);
+        Ok(Box::new(Project { columns: self.scalars(&step.columns, input)?, keys, keys_as_they_are }))
+    }
+
+    fn partition_by(&self, step: &PartitionByStep) -> Result<Box<dyn Operator>, CompileError> {
+        let input = step.input.schema();
+        Ok(Box::new(PartitionBy {
+            columns: self.scalars(&step.columns, input)?,
+            keys: key_places(&step.schema),
+            input_keys: key_places(input),
+            input_width: input.len(),
+        }))
+    }
+
+    fn flat_map(&self, step: &FlatMapStep) -> Result<Box<dyn Operator>, CompileError> {
+        let input = step.input.schema();
+        let calls = step.calls.iter().map(|call| {
+            compile_table_call(&call.function, &call.arguments, input, self.settings.functions)
+                .map(Scalar)
+                .map_err(|error| CompileError::Expression(error.to_string()))
+        });
+        Ok(Box::new(FlatMap { calls: Scalars(calls.collect::<Result<_, _>>()?) }))
+    }
+
+    fn fold(&self, call: &AggregateCall, input: &Schema) -> Result<Fold, CompileError> {
+        Fold::compile(call, input, self.settings)
+    }
+
+    fn aggregate(&mut self, step: &Aggregate, final_only: bool) -> Result<Box<dyn Operator>, CompileError> {
+        let input = step.input.schema();
+        let mut tables = self.tables();
+        let folds = Folds {
+            registers: tables.next(),
+            group_by: self.scalars(&step.group_by, input)?,
+            folds: step.calls.iter().map(|call| self.fold(call, input)).collect::<Result<_, _>>()?,
+        };
+        if step.input.kind() == SourceKind::Table {
+            return Ok(Box::new(TableAggregate { folds, groups: tables.next() }));
+        }
+        let Some(window) = &step.window else {
+            return Ok(Box::new(StreamAggregate { folds, groups: tables.next() }));
+        };
+        let (size_ms, advance_ms) = match window.kind {
+            WindowSpecKind::Tumbling { size_ms } => (size_ms, size_ms),
+            WindowSpecKind::Hopping { size_ms, advance_ms } => (size_ms, advance_ms),
+            WindowSpecKind::Session { gap_ms } => {
+                return Ok(Box::new(SessionAggregate {
+                    folds,
+                    gap_ms,
+                    grace_ms: window.grace_ms,
+                    final_only,
+                    sessions: tables.next(),
+                    by_time: tables.next(),
+                }));
+            }
+        };
+        let least_retention = size_ms.saturating_add(window.grace_ms);
+        Ok(Box::new(WindowAggregate {
+            folds,
+            size_ms,
+            advance_ms,
+            grace_ms: window.grace_ms,
+            retention_ms: window.retention_ms.map_or(least_retention, |given| given.max(least_retention)),
+            final_only,
+            groups: tables.next(),
+        }))
+    }
+
+    fn join(&mut self, step: &Join) -> Result<Box<dyn Operator>, CompileError> {
+        let joiner = Joiner { columns: step.columns.clone() };
+        let left_outer = step.kind == JoinKind::Left;
+        let mut tables = self.tables();
+        Ok(match &step.form {
+            JoinForm::StreamStream { before_ms, after_ms, grace_ms } => Box::new(StreamStreamJoin {
+                kind: step.kind,
+                joiner,
+                before_ms: *before_ms,
+                after_ms: *after_ms,
+                grace_ms: grace_ms.unwrap_or(DEFAULT_GRACE_MS),
+                patient: grace_ms.is_some(),
+                left: SideTables { by_key: tables.next(), by_time: tables.next() },
+                right: SideTables { by_key: tables.next(), by_time: tables.next() },
+                unmatched: tables.next(),
+                registers: tables.next(),
+            }),
+            JoinForm::StreamTable => Box::new(StreamTableJoin { left_outer, joiner, rows: tables.next() }),
+            JoinForm::TableTable => {
+                Box::new(TableTableJoin { kind: step.kind, joiner, left: tables.next(), right: tables.next() })
+            }
+            JoinForm::ForeignKey { reference } => Box::new(ForeignKeyJoin {
+                left_outer,
+                reference: self.scalar(reference, step.left.schema())?,
+                joiner,
+                left: tables.next(),
+                right: tables.next(),
+                subscriptions: tables.next(),
+            }),
+        })
+    }
+}
+
+struct Tables {
+    next: u32,
+    end: u32,
+}
+
+impl Tables {
+    fn next(&mut self) -> TableId {
+        debug_assert!(self.next < self.end, "an operator uses more tables than are set aside for it");
+        self.next += 1;
+        TableId(self.next - 1)
+    }
+}
+
+fn key_places(schema: &Schema) -> Vec<usize> {
+    let columns = schema.columns().iter().enumerate();
+    columns.filter(|(_, column)| column.role == Role::Key).map(|(at, _)| at).collect()
+}

@@ -1,0 +1,102 @@
+//! Operators wired together: sources at the leaves, one result.
+
+use std::sync::Arc;
+
+use crate::error::EngineError;
+use crate::operators::{Context, Operator, Port};
+use crate::record::InputRecord;
+use crate::row::Change;
+use crate::source::Source;
+
+/// Where an operator's changes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    Node(usize, Port),
+    Result,
+}
+
+impl Target {
+    /// The same node's other port.
+    pub fn on(self, port: Port) -> Target {
+        match self {
+            Target::Node(node, _) => Target::Node(node, port),
+            Target::Result => Target::Result,
+        }
+    }
+}
+
+struct Node {
+    name: Arc<str>,
+    operator: Box<dyn Operator>,
+    target: Target,
+}
+
+/// Compiled from a plan, without state of its own: any number of tasks may share it.
+#[derive(Default)]
+pub struct Dataflow {
+    nodes: Vec<Node>,
+    sources: Vec<(Source, Target)>,
+}
+
+impl Dataflow {
+    pub fn add_node(&mut self, name: &str, operator: Box<dyn Operator>, target: Target) -> Target {
+        self.nodes.push(Node { name: Arc::from(name), operator, target });
+        Target::Node(self.nodes.len() - 1, Port::Left)
+    }
+
+    pub fn add_source(&mut self, source: Source, target: Target) {
+        self.sources.push((source, target));
+    }
+
+    /// The topics read, without repeats, in the order of the sources.
+    pub fn topics(&self) -> Vec<Arc<str>> {
+        let mut topics: Vec<Arc<str>> = Vec::new();
+        for (source, _) in &self.sources {
+            if !topics.contains(&source.topic) {
+                topics.push(Arc::clone(&source.topic));
+            }
+        }
+        topics
+    }
+
+    /// Runs one record through; the result's changes are appended to `out`.
+    pub fn process(
+        &self,
+        record: &InputRecord,
+        context: &mut Context<'_>,
+        out: &mut Vec<Change>,
+    ) -> Result<(), EngineError> {
+        for (source, target) in &self.sources {
+            if source.topic != record.topic {
+                continue;
+            }
+            context.step = Arc::from("Source");
+            if let Some(change) = source.read(record, context)? {
+                self.forward(*target, change, context, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Depth first: what an operator emits is followed to the result before its next change is.
+    fn forward(
+        &self,
+        target: Target,
+        change: Change,
+        context: &mut Context<'_>,
+        out: &mut Vec<Change>,
+    ) -> Result<(), EngineError> {
+        let Target::Node(at, port) = target else {
+            out.push(change);
+            return Ok(());
+        };
+        let node = &self.nodes[at];
+        let mut emitted = Vec::new();
+        context.step = Arc::clone(&node.name);
+        node.operator.process(port, change, context, &mut emitted)?;
+        for change in emitted {
+            self.forward(node.target, change, context, out)?;
+        }
+        Ok(())
+    }
+}

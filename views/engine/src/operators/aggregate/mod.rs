@@ -1,0 +1,128 @@
+//! GROUP BY: rows of one group folded into one row.
+//!
+//! One file a form: streams, tables (with undo), time windows, sessions. A row whose group is null or fails is skipped. An aggregate
+//! that cannot go on (an overflowing decimal sum) stops the query, as ksqlDB does.
+
+mod session;
+mod stream;
+mod table;
+mod window;
+
+pub use session::SessionAggregate;
+pub use stream::StreamAggregate;
+pub use table::TableAggregate;
+pub use window::WindowAggregate;
+
+use millrace_sql::expr::{EvalError, Expr};
+use millrace_sql::functions::{AggregateArgument, BoundAggregate};
+use millrace_sql::plan::AggregateCall;
+use millrace_sql::schema::Schema;
+use millrace_sql::value::Value;
+
+use crate::compile::Settings;
+use crate::error::{CompileError, EngineError};
+use crate::operators::{Context, Register, Scalar, Scalars};
+use crate::row::{Key, Row, Window};
+use crate::state::TableId;
+
+/// One aggregate function over its arguments.
+pub struct Fold {
+    function: BoundAggregate,
+    arguments: Scalars,
+}
+
+impl Fold {
+    pub fn compile(call: &AggregateCall, input: &Schema, settings: &Settings<'_>) -> Result<Fold, CompileError> {
+        let (mut described, mut compiled) = (Vec::new(), Vec::new());
+        for argument in &call.arguments {
+            let expr = Expr::compile(argument, input, settings.functions)
+                .map_err(|error| CompileError::Expression(error.to_string()))?;
+            described.push(AggregateArgument {
+                sql_type: expr.sql_type().cloned(),
+                literal: expr.constant().cloned(),
+                text: millrace_sql::format::bare(argument),
+            });
+            compiled.push(Scalar(expr));
+        }
+        let function = settings
+            .functions
+            .bind_aggregate(call.function.as_str(), &described, settings.function_settings)
+            .map_err(CompileError::Expression)?;
+        compiled.truncate(function.columns);
+        Ok(Fold { function, arguments: Scalars(compiled) })
+    }
+}
+
+/// The grouping and all aggregates of a GROUP BY. A group's state is one value per aggregate.
+pub struct Folds {
+    pub group_by: Scalars,
+    pub folds: Vec<Fold>,
+    /// Counts the rows added, for the aggregates that ask which came first.
+    pub registers: TableId,
+}
+
+impl Folds {
+    /// The row's group, or nothing when it belongs to none.
+    fn group(&self, row: &Row, context: &mut Context<'_>) -> Option<Key> {
+        let key = self.group_by.eval_group(row, context);
+        if key.is_none() {
+            context.note("a row whose group is null is skipped");
+        }
+        key.map(Key::from)
+    }
+
+    fn initial(&self) -> Vec<Value> {
+        self.folds.iter().map(|fold| fold.function.aggregator.initial()).collect()
+    }
+
+    fn add(&self, states: &[Value], row: &Row, context: &mut Context<'_>) -> Result<Vec<Value>, EngineError> {
+        let counter = Register::new(self.registers, b"rows");
+        let sequence = counter.read(&context.unit)?.unwrap_or(0);
+        counter.write(&mut context.unit, sequence + 1);
+        self.step(states, row, context, |fold, arguments, state| fold.function.aggregator.add(state, arguments, sequence))
+    }
+
+    fn undo(&self, states: &[Value], row: &Row, context: &mut Context<'_>) -> Result<Vec<Value>, EngineError> {
+        self.step(states, row, context, |fold, arguments, state| fold.function.aggregator.undo(state, arguments))
+    }
+
+    fn step(
+        &self,
+        states: &[Value],
+        row: &Row,
+        context: &mut Context<'_>,
+        apply: impl Fn(&Fold, &[Value], Value) -> Result<Value, EvalError>,
+    ) -> Result<Vec<Value>, EngineError> {
+        let mut next = Vec::with_capacity(states.len());
+        for (fold, state) in self.folds.iter().zip(states) {
+            let arguments = fold.arguments.eval_all(row, context);
+            next.push(apply(fold, &arguments, state.clone()).map_err(stopped)?);
+        }
+        Ok(next)
+    }
+
+    /// Two groups' states as one; the first came earlier.
+    fn merge(&self, first: &[Value], second: &[Value]) -> Result<Vec<Value>, EngineError> {
+        let pairs = self.folds.iter().zip(first.iter().zip(second));
+        let merge = |(fold, (first, second)): (&Fold, (&Value, &Value))| {
+            fold.function.aggregator.merge(first.clone(), second.clone()).map_err(stopped)
+        };
+        pairs.map(merge).collect()
+    }
+
+    /// The row that a group shows: its key, its results, its window.
+    fn shown(&self, key: &Key, states: &[Value], window: Option<Window>) -> Result<Row, EngineError> {
+        let mut row: Vec<Value> = key.to_vec();
+        for (fold, state) in self.folds.iter().zip(states) {
+            row.push(fold.function.aggregator.result(state).map_err(stopped)?);
+        }
+        if let Some(window) = window {
+            row.extend([Value::BigInt(window.start), Value::BigInt(window.end)]);
+        }
+        Ok(row.into())
+    }
+}
+
+fn stopped(error: EvalError) -> EngineError {
+    EngineError::Stopped(error.to_string())
+}

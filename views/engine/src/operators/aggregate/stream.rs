@@ -1,0 +1,30 @@
+//! A stream's groups, without windows. The group's time is the greatest it has seen.
+
+use crate::error::EngineError;
+use crate::operators::{Context, Folds, Operator, Port};
+use crate::row::Change;
+use crate::state::{Stored, TableId, encode_values};
+
+pub struct StreamAggregate {
+    pub folds: Folds,
+    pub groups: TableId,
+}
+
+impl Operator for StreamAggregate {
+    fn process(&self, _: Port, change: Change, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
+        let Some(row) = &change.new else { return Ok(()) };
+        let Some(key) = self.folds.group(row, context) else { return Ok(()) };
+        let bytes = encode_values(&key);
+        let before = context.unit.get(self.groups, &bytes)?;
+        let timestamp = before.as_ref().map_or(change.timestamp, |before| change.timestamp.max(before.timestamp));
+        let states = match &before {
+            Some(before) => self.folds.add(&before.row, row, context)?,
+            None => self.folds.add(&self.folds.initial(), row, context)?,
+        };
+        let new = Some(self.folds.shown(&key, &states, None)?);
+        let old = before.map(|before| self.folds.shown(&key, &before.row, None)).transpose()?;
+        context.unit.put(self.groups, bytes, Stored { row: states.into(), timestamp });
+        out.push(Change { key: Some(key), window: None, new, old, timestamp });
+        Ok(())
+    }
+}

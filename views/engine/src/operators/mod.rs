@@ -1,0 +1,104 @@
+//! Operators: one file each, one function from a change to changes.
+//!
+//! Invariants: an operator reads and writes its own tables only, keeps nothing between calls but its plan, and emits in a fixed order.
+//! A failing expression is a null (or a dropped row, where the operator says so) and a line in the processing log.
+
+mod aggregate;
+mod filter;
+mod flat_map;
+mod join;
+mod partition_by;
+mod project;
+mod scalar;
+mod table;
+
+pub use aggregate::{Fold, Folds, SessionAggregate, StreamAggregate, TableAggregate, WindowAggregate};
+pub use filter::Filter;
+pub use flat_map::FlatMap;
+pub use join::{ForeignKeyJoin, Joiner, SideTables, StreamStreamJoin, StreamTableJoin, TableTableJoin};
+pub use partition_by::PartitionBy;
+pub use project::Project;
+pub use scalar::{Scalar, Scalars};
+pub use table::Table;
+
+use std::sync::Arc;
+
+use millrace_sql::expr::EvalContext;
+use millrace_sql::value::Value;
+
+use crate::error::EngineError;
+use crate::log::{LogEvent, LogKind};
+use crate::row::Change;
+use crate::state::{StoreError, Stored, TableId, Unit};
+
+/// Where a change enters an operator with two inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    Left,
+    Right,
+}
+
+pub trait Operator: Send + Sync {
+    /// Consumes one change; what it emits is appended to `out` in order.
+    fn process(&self, port: Port, change: Change, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError>;
+}
+
+/// What operators share while one input record runs through them.
+pub struct Context<'a> {
+    pub unit: Unit<'a>,
+    pub eval: EvalContext,
+    pub log: Vec<LogEvent>,
+    /// Name of the step at work, for the log.
+    pub step: Arc<str>,
+}
+
+impl<'a> Context<'a> {
+    pub fn new(unit: Unit<'a>, eval: EvalContext) -> Context<'a> {
+        Context { unit, eval, log: Vec::new(), step: Arc::from("") }
+    }
+
+    pub fn note(&mut self, message: impl Into<String>) {
+        let what = LogKind::Processing { message: message.into() };
+        self.log.push(LogEvent { step: Arc::clone(&self.step), what });
+    }
+
+    /// Moves errors that expressions swallowed into the log.
+    fn drain_swallowed(&mut self) {
+        for error in self.eval.take_swallowed() {
+            self.note(error.to_string());
+        }
+    }
+}
+
+/// A number that an operator keeps between records, such as its stream time.
+#[derive(Clone, Copy, Debug)]
+struct Register {
+    table: TableId,
+    name: &'static [u8],
+}
+
+impl Register {
+    const fn new(table: TableId, name: &'static [u8]) -> Register {
+        Register { table, name }
+    }
+
+    fn read(self, unit: &Unit<'_>) -> Result<Option<i64>, StoreError> {
+        Ok(unit.get(self.table, self.name)?.map(|stored| stored.timestamp))
+    }
+
+    fn write(self, unit: &mut Unit<'_>, number: i64) {
+        let row: [Value; 0] = [];
+        unit.put(self.table, self.name.to_vec(), Stored { row: row.into(), timestamp: number });
+    }
+
+    /// Raises the number to at least `to` and returns it.
+    fn raise(self, unit: &mut Unit<'_>, to: i64) -> Result<i64, StoreError> {
+        match self.read(unit)? {
+            Some(known) if known >= to => Ok(known),
+            _ => {
+                self.write(unit, to);
+                Ok(to)
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! A topic read as a table: the last value of each key, and what stood there before.
+//!
+//! A record without a key is dropped. A deletion of what is not there goes on as a deletion.
+
+use crate::error::EngineError;
+use crate::operators::{Context, Operator, Port};
+use crate::row::Change;
+use crate::state::{Stored, TableId, encode_windowed};
+
+pub struct Table {
+    pub rows: TableId,
+}
+
+impl Operator for Table {
+    fn process(&self, _: Port, mut change: Change, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
+        let Some(key) = &change.key else {
+            context.note("a record without a key cannot change a table");
+            return Ok(());
+        };
+        let key = encode_windowed(key, change.window);
+        change.old = context.unit.get(self.rows, &key)?.map(|stored| stored.row);
+        match &change.new {
+            Some(row) => context.unit.put(self.rows, key, Stored { row: row.clone(), timestamp: change.timestamp }),
+            None => context.unit.delete(self.rows, key),
+        }
+        out.push(change);
+        Ok(())
+    }
+}

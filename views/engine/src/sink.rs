@@ -1,0 +1,87 @@
+//! Changes as records of the sink topic.
+
+use bytes::Bytes;
+use millrace_formats::{Codec, ColumnSpec, Side, codec, window};
+use millrace_sql::plan::{DataSource, WindowType};
+use millrace_sql::schema::{Role, Schema};
+use millrace_sql::value::Value;
+
+use crate::compile::Settings;
+use crate::error::{CompileError, EngineError};
+use crate::operators::Context;
+use crate::record::{Header, OutputRecord};
+use crate::row::Change;
+use crate::source::EventTime;
+
+pub struct Sink {
+    key: Box<dyn Codec>,
+    value: Box<dyn Codec>,
+    has_key: bool,
+    /// Where the value columns stand in a row.
+    values: Vec<usize>,
+    session: bool,
+    timestamp: Option<EventTime>,
+}
+
+impl Sink {
+    /// `rows` is the schema of the rows that come; columns match the sink's by role and position.
+    pub fn compile(sink: &DataSource, rows: &Schema, settings: &Settings<'_>) -> Result<Sink, CompileError> {
+        let specs = |role: Role| -> Vec<ColumnSpec> {
+            let columns = sink.schema.columns().iter().filter(move |column| column.role == role);
+            columns.map(|column| ColumnSpec::new(column.name.as_str(), column.sql_type.clone())).collect()
+        };
+        let places = rows.columns().iter().enumerate().filter(|(_, column)| column.role == Role::Value);
+        let (keys, value_specs) = (specs(Role::Key), specs(Role::Value));
+        let values: Vec<usize> = places.map(|(at, _)| at).collect();
+        if values.len() != value_specs.len() {
+            return Err(CompileError::Plan("the sink has other columns than the query gives"));
+        }
+        Ok(Sink {
+            has_key: !keys.is_empty(),
+            key: codec(&sink.key_format, Side::Key, keys)?,
+            value: codec(&sink.value_format, Side::Value, value_specs)?,
+            values,
+            session: sink.window.is_some_and(|window| window.window_type == WindowType::Session),
+            timestamp: EventTime::compile(sink, rows, settings)?,
+        })
+    }
+
+    /// The record, or nothing when its row has no valid time.
+    pub fn write(
+        &self,
+        change: &Change,
+        headers: &std::sync::Arc<[Header]>,
+        context: &mut Context<'_>,
+    ) -> Result<Option<OutputRecord>, EngineError> {
+        let key = match &change.key {
+            Some(key) if self.has_key => self.key.encode(key)?,
+            _ => None,
+        };
+        let key = match change.window {
+            None => key,
+            Some(bounds) => {
+                let bytes = key.unwrap_or_default();
+                Some(if self.session {
+                    window::encode_session(&bytes, bounds.start, bounds.end)
+                } else {
+                    window::encode_time(&bytes, bounds.start)
+                })
+            }
+        };
+        let (value, timestamp) = match &change.new {
+            None => (None, change.timestamp),
+            Some(row) => {
+                let timestamp = match &self.timestamp {
+                    None => change.timestamp,
+                    Some(event_time) => match event_time.of(row, context)? {
+                        Some(timestamp) => timestamp,
+                        None => return Ok(None),
+                    },
+                };
+                let values: Vec<Value> = self.values.iter().map(|at| row[*at].clone()).collect();
+                (self.value.encode(&values)?, timestamp)
+            }
+        };
+        Ok(Some(OutputRecord { key, value: value.map(Bytes::from), timestamp, headers: std::sync::Arc::clone(headers) }))
+    }
+}

@@ -1,0 +1,118 @@
+//! One partition of a view: a fold over its input records.
+//!
+//! Invariants: feeding the same records in the same order gives the same outputs and the same state, however the run is cut into
+//! commits and restarts; a record behind the cut changes nothing and emits nothing. After an error the task is dropped and opened
+//! again from its store. Absences: no topics, no threads, no clock (the caller says what time it is, and says the same on replay).
+
+use std::sync::Arc;
+
+use millrace_sql::expr::EvalContext;
+use millrace_sql::plan::{PersistentPlan, Step};
+
+use crate::compile::{Settings, compile};
+use crate::dataflow::Dataflow;
+use crate::error::{CompileError, EngineError};
+use crate::log::LogEvent;
+use crate::operators::Context;
+use crate::record::{InputRecord, OutputRecord};
+use crate::row::Change;
+use crate::sink::Sink;
+use crate::state::{Batch, Cut, InputId, Rows, Store, StoreError, Unit};
+
+/// A compiled query: shared by the tasks of all its partitions.
+pub struct Query {
+    dataflow: Dataflow,
+    sink: Option<Sink>,
+}
+
+impl Query {
+    pub fn persistent(plan: &PersistentPlan, settings: &Settings<'_>) -> Result<Query, CompileError> {
+        let dataflow = compile(&plan.root, settings)?;
+        let sink = Sink::compile(&plan.sink.source, plan.root.schema(), settings)?;
+        Ok(Query { dataflow, sink: Some(sink) })
+    }
+
+    /// A query whose changes go to a reader rather than a topic.
+    pub fn transient(root: &Step, settings: &Settings<'_>) -> Result<Query, CompileError> {
+        Ok(Query { dataflow: compile(root, settings)?, sink: None })
+    }
+
+    pub fn topics(&self) -> Vec<Arc<str>> {
+        self.dataflow.topics()
+    }
+}
+
+/// What one record caused.
+#[derive(Debug, Default, PartialEq)]
+pub struct Fed {
+    /// The result's changes, in order.
+    pub changes: Vec<Change>,
+    /// The same as records of the sink, when there is one.
+    pub records: Vec<OutputRecord>,
+    pub log: Vec<LogEvent>,
+}
+
+pub struct Task<S> {
+    query: Arc<Query>,
+    store: S,
+    cut: Cut,
+    pending: Rows,
+}
+
+impl<S: Store> Task<S> {
+    /// Goes on where the store's last commit stands.
+    pub fn open(query: Arc<Query>, store: S) -> Result<Task<S>, StoreError> {
+        let cut = store.cut()?;
+        Ok(Task { query, store, cut, pending: Rows::new() })
+    }
+
+    /// How far the inputs have been fed, committed or not.
+    pub fn cut(&self) -> &Cut {
+        &self.cut
+    }
+
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
+    /// The same state under another plan of the same shape.
+    pub fn replace_query(&mut self, query: Arc<Query>) {
+        self.query = query;
+    }
+
+    /// Feeds one record at the given time of the schedule's clock.
+    pub fn feed(&mut self, record: &InputRecord, clock_ms: i64) -> Result<Fed, EngineError> {
+        let input = InputId { topic: Arc::clone(&record.topic), partition: record.partition };
+        if self.cut.covers(&input, record.offset) {
+            return Ok(Fed::default());
+        }
+        let unit = Unit::resume(&self.store, std::mem::take(&mut self.pending));
+        let mut context = Context::new(unit, EvalContext::new(clock_ms, seed(record)));
+        let mut fed = Fed::default();
+        self.query.dataflow.process(record, &mut context, &mut fed.changes)?;
+        if let Some(sink) = &self.query.sink {
+            for change in &fed.changes {
+                fed.records.extend(sink.write(change, &record.headers, &mut context)?);
+            }
+        }
+        fed.log = context.log;
+        self.pending = context.unit.into_rows();
+        self.cut.advance(&input, record.offset.saturating_add(1));
+        Ok(fed)
+    }
+
+    /// Writes everything since the last commit, with the cut that it stands for.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        let rows = std::mem::take(&mut self.pending);
+        self.store.commit(Batch { rows, cut: self.cut.clone() })
+    }
+}
+
+/// Chance that is the same on every replay and replica: it comes from the record's own place.
+fn seed(record: &InputRecord) -> u64 {
+    record.offset.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (u64::from(record.partition.unsigned_abs()) << 32)
+}
