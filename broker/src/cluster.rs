@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use millrace_cluster::config::Map;
 use millrace_cluster::decide::{Cluster, Decision};
 use millrace_cluster::{Image, Record, codec};
+use millrace_fold::Fold;
 use millrace_record::Offset;
 use millrace_shard::Partition;
 
@@ -14,8 +15,8 @@ use crate::folded::{Encoded, Folded, FoldedError, Logged};
 
 impl Logged for Image {
     type Record = Record;
-    fn apply(&mut self, _at: Offset, record: Record) {
-        Image::apply(self, record);
+    fn apply(&mut self, at: Offset, record: Record) {
+        Fold::apply(self, at, record);
     }
     fn encode(record: &Record) -> Encoded {
         Encoded { key: None, value: Some(codec::encode(record)) }

@@ -1,12 +1,150 @@
-//! What a node consists of, and the order in which it comes up.
+//! What a node consists of, and the order in which it comes up:
+//! lock the folder, shard, metadata log, image, partitions. Listeners and coordinators come behind it.
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millrace_world::World;
+use millrace_cluster::decide::{Cluster, Decision, Registration, register};
+use millrace_cluster::{Endpoint, Record};
+use millrace_shard::{Plant, Shard, ShardError, ShardHandle, ShardSettings};
+use millrace_world::{DiskLock, World};
+use uuid::Uuid;
 
+use crate::api::ApiError;
+use crate::cluster::ClusterLog;
+use crate::config::NodeConfig;
+use crate::folded::FoldedError;
+use crate::identity::{Identity, IdentityError};
 use crate::metrics::Metrics;
+use crate::partitions::{Partitions, Reconciler, metadata_spec};
+
+/// Why a node does not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{}: another process uses this folder", .0.display())]
+    InUse(PathBuf),
+    #[error("{}: {source}", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("storage: {0}")]
+    Shard(#[from] ShardError),
+    #[error("metadata: {0}")]
+    Metadata(#[from] FoldedError),
+}
 
 /// The services that handlers use. One per process (per simulated node), shared behind an `Arc`.
 pub struct Node {
     pub world: Arc<dyn World>,
+    pub config: NodeConfig,
     pub metrics: Metrics,
+    pub cluster: ClusterLog,
+    pub partitions: Partitions,
+    reconciler: Reconciler,
+    shard: ShardHandle,
+    /// Held until the process ends.
+    _lock: Box<dyn DiskLock>,
+}
+
+impl Node {
+    /// Brings the node up to where listeners may be opened on it. `endpoints` are what clients will be
+    /// told.
+    pub async fn start(world: Arc<dyn World>, config: NodeConfig, endpoints: Vec<Endpoint>) -> Result<Arc<Node>, StartError> {
+        let disk = world.disk();
+        let dir = config.data_dir.clone();
+        let folder = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| StartError::Folder { path, source }
+        };
+        disk.create_dir_all(&dir).map_err(folder(&dir))?;
+        let lock = disk.lock(&dir.join(".lock")).map_err(folder(&dir))?.ok_or_else(|| StartError::InUse(dir.clone()))?;
+        let identity = Identity::read(&*disk, &dir, config.node_id)?;
+        let partitions_dir = dir.join("partitions");
+        disk.create_dir_all(&partitions_dir).map_err(folder(&partitions_dir))?;
+
+        let shard = Shard::start(world.clone(), shard_settings(&config))?;
+        let metadata = shard.open_partition(metadata_spec(&partitions_dir, config.node_id, &config.settings().layers)).await?;
+        let cluster = ClusterLog::load(metadata, config.node_id, config.fixed.clone())?;
+        if let Some(identity) = &identity {
+            identity.agrees_with(cluster.image().cluster_id())?;
+        }
+        let node = Node {
+            reconciler: Reconciler::new(shard.clone(), partitions_dir.clone(), config.node_id),
+            world,
+            metrics: Metrics::default(),
+            cluster,
+            partitions: Partitions::default(),
+            shard,
+            config,
+            _lock: lock,
+        };
+        node.register(endpoints).await?;
+        if let (None, Some(cluster_id)) = (identity, node.cluster.image().cluster_id()) {
+            let identity = Identity { cluster_id, node_id: node.config.node_id, directory_id: node.new_id() };
+            identity.write(&*disk, &dir)?;
+        }
+        let image = node.cluster.image();
+        node.reconciler.clear_leftovers(&*disk, &image).map_err(folder(&partitions_dir))?;
+        node.reconcile().await;
+        node.reconciler.forget_others().await?;
+        Ok(Arc::new(node))
+    }
+
+    /// Says who this node is; on a new cluster, also keeps the metadata log's own group number back.
+    async fn register(&self, endpoints: Vec<Endpoint>) -> Result<(), FoldedError> {
+        let registration = Registration { node_id: self.config.node_id, rack: self.config.rack.clone(), endpoints };
+        let question = |cluster: Cluster<'_>| {
+            let mut decision = register(cluster, registration, &mut || self.new_id());
+            if cluster.image.next_group().0 == 0 {
+                decision.records.push(Record::Groups { next: 1 });
+            }
+            decision
+        };
+        self.cluster.decide(question, self.world.wall_ms()).await.map(drop)
+    }
+
+    /// Changes the cluster. The answer comes when the change is committed and this node matches it, so
+    /// that a topic can be used when its creation is answered.
+    pub async fn change<R>(&self, question: impl FnOnce(Cluster<'_>) -> Decision<R>) -> Result<R, ApiError> {
+        let before = self.cluster.image();
+        let (reply, image) = self.cluster.decide(question, self.world.wall_ms()).await?;
+        if !Arc::ptr_eq(&before, &image) {
+            self.reconcile().await;
+        }
+        Ok(reply)
+    }
+
+    async fn reconcile(&self) {
+        let image = self.cluster.image();
+        let cluster = Cluster { image: &image, node_id: self.config.node_id, fixed: &self.config.fixed };
+        self.reconciler.run(cluster, &self.partitions).await;
+    }
+
+    /// A random (version 4) id.
+    pub fn new_id(&self) -> Uuid {
+        let bits = u128::from(self.world.random()) << 64 | u128::from(self.world.random());
+        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    }
+
+    /// Flushes and closes the storage. Listeners must have stopped.
+    pub async fn stop(&self) -> Result<(), ShardError> {
+        self.shard.stop().await
+    }
+}
+
+fn shard_settings(config: &NodeConfig) -> ShardSettings {
+    let settings = config.settings();
+    let positive = |name| u64::try_from(settings.number(name)).unwrap_or(0);
+    ShardSettings {
+        journal_dir: config.data_dir.join("journal"),
+        ring_bytes: 32 << 20,
+        direct_bytes: 256 << 10,
+        turn_bytes_max: 8 << 20,
+        checkpoint_ms: 1_000,
+        retention_check_ms: positive("log.retention.check.interval.ms"),
+        clean_check_ms: positive("log.cleaner.backoff.ms"),
+        clean_map_bytes: usize::try_from(settings.number("log.cleaner.dedupe.buffer.size")).unwrap_or(usize::MAX),
+        producer_expiration_ms: settings.number("producer.id.expiration.ms"),
+        disk_reserve_bytes: 64 << 20,
+        plant: Plant::Nothing,
+    }
 }

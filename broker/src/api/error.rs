@@ -2,7 +2,11 @@
 //! asks here for its code before it compiles.
 use std::borrow::Cow;
 
+use millrace_cluster::decide::{Reason, Refusal};
 use millrace_protocol::{ErrorCode, StrBytes};
+use millrace_shard::{AppendError, ReadError, ShardError};
+
+use crate::folded::FoldedError;
 
 /// A Kafka error on its way into a response.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -31,5 +35,93 @@ impl ApiError {
 impl From<ErrorCode> for ApiError {
     fn from(code: ErrorCode) -> ApiError {
         ApiError { code, message: None }
+    }
+}
+
+/// An error whose own words are worth saying to the client.
+fn said(code: ErrorCode, error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::new(code, error.to_string())
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> ApiError {
+        let code = match refusal.reason {
+            Reason::TopicExists => ErrorCode::TopicAlreadyExists,
+            Reason::UnknownTopic => ErrorCode::UnknownTopicOrPartition,
+            Reason::UnknownTopicId => ErrorCode::UnknownTopicId,
+            Reason::InvalidTopic => ErrorCode::InvalidTopicException,
+            Reason::InvalidPartitions => ErrorCode::InvalidPartitions,
+            Reason::InvalidReplicationFactor => ErrorCode::InvalidReplicationFactor,
+            Reason::InvalidReplicaAssignment => ErrorCode::InvalidReplicaAssignment,
+            Reason::InvalidConfig => ErrorCode::InvalidConfig,
+            Reason::InvalidRequest => ErrorCode::InvalidRequest,
+            Reason::PolicyViolation => ErrorCode::PolicyViolation,
+            Reason::TopicDeletionDisabled => ErrorCode::TopicDeletionDisabled,
+        };
+        ApiError::new(code, refusal.message)
+    }
+}
+
+impl From<AppendError> for ApiError {
+    fn from(error: AppendError) -> ApiError {
+        let code = match error {
+            AppendError::NotLeader | AppendError::LeadershipLost => ErrorCode::NotLeaderOrFollower,
+            AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+            AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+            AppendError::Invalid(_) => ErrorCode::InvalidRecord,
+            // Only folds name the end that they expect; a client's batch never meets this.
+            AppendError::EndMoved { .. } => ErrorCode::NotLeaderOrFollower,
+            AppendError::DiskFull | AppendError::DiskFailed => ErrorCode::KafkaStorageError,
+            // Deleted, or the node stops: the client asks for metadata and finds out which.
+            AppendError::Closed => ErrorCode::NotLeaderOrFollower,
+        };
+        said(code, &error)
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> ApiError {
+        let code = match error {
+            ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            ReadError::Corrupt(_) => ErrorCode::CorruptMessage,
+            ReadError::Trouble(_) => ErrorCode::KafkaStorageError,
+        };
+        said(code, &error)
+    }
+}
+
+impl From<ShardError> for ApiError {
+    fn from(error: ShardError) -> ApiError {
+        let code = match error {
+            ShardError::AlreadyOpen(_) => ErrorCode::UnknownServerError,
+            ShardError::NotOpen(_) => ErrorCode::UnknownTopicOrPartition,
+            ShardError::NotLeader | ShardError::LeadershipLost => ErrorCode::NotLeaderOrFollower,
+            ShardError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            ShardError::Corrupt(_) => ErrorCode::CorruptMessage,
+            ShardError::DiskFull | ShardError::DiskFailed | ShardError::Trouble(_) => ErrorCode::KafkaStorageError,
+            ShardError::Stopped => ErrorCode::NotLeaderOrFollower,
+        };
+        said(code, &error)
+    }
+}
+
+/// For changes of the cluster; a coordinator's log says `NOT_COORDINATOR` instead of `NOT_CONTROLLER`.
+impl From<FoldedError> for ApiError {
+    fn from(error: FoldedError) -> ApiError {
+        match error {
+            FoldedError::NotLeader => said(ErrorCode::NotController, &error),
+            FoldedError::Append(error) => match error {
+                AppendError::DiskFull | AppendError::DiskFailed => said(ErrorCode::KafkaStorageError, &error),
+                AppendError::NotLeader
+                | AppendError::LeadershipLost
+                | AppendError::EndMoved { .. }
+                | AppendError::Closed => said(ErrorCode::NotController, &error),
+                AppendError::OutOfOrderSequence { .. }
+                | AppendError::InvalidProducerEpoch { .. }
+                | AppendError::Invalid(_) => said(ErrorCode::UnknownServerError, &error),
+            },
+            FoldedError::Read(error) => error.into(),
+            FoldedError::Unreadable { .. } => said(ErrorCode::UnknownServerError, &error),
+        }
     }
 }
