@@ -23,6 +23,9 @@ pub enum LogError {
     /// The entry is not there yet.
     #[error("entry {index} is beyond the last one, {last}")]
     Beyond { index: u64, last: u64 },
+    /// An earlier sync failed. What is on disk is not known, and nothing more is written to it.
+    #[error("{} takes no more writes: a sync failed", dir.display())]
+    Stopped { dir: PathBuf },
     #[error("not a frame: {0}")]
     Frame(#[from] BatchError),
 }

@@ -1,0 +1,2 @@
+mod swap;
+pub(crate) use swap::finish_swaps;

@@ -1,0 +1,62 @@
+//! Putting a rewritten segment in the place of those it was made from, so that a crash at any step
+//! leaves either the old ones or the new one.
+//!
+//! ```text
+//! write  BASE.cleaned, sync it          a crash: removed at the next start
+//! rename BASE.cleaned -> BASE.swap, sync the folder        from here on the new one counts
+//! remove the old segments' files but BASE.log, sync the folder     a crash: done again at the next start
+//! rename BASE.swap -> BASE.log, sync the folder
+//! ```
+//! `BASE.swap` itself says, in its segment header, up to where it replaces what is there.
+use std::path::Path;
+
+use millrace_record::Offset;
+use millrace_world::Disk;
+use tracing::info;
+
+use crate::header::{SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::paths::FileKind;
+use crate::{LogError, files};
+
+/// The rename that makes the new segment count, and all that follows from it.
+pub(super) fn swap(disk: &dyn Disk, dir: &Path, base: Offset, end: Offset) -> Result<(), LogError> {
+    let (cleaned, swap) = (FileKind::Cleaned.path(dir, base), FileKind::Swap.path(dir, base));
+    disk.rename(&cleaned, &swap).map_err(LogError::io("rename", &cleaned))?;
+    disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    finish(disk, dir, base, end)
+}
+
+fn finish(disk: &dyn Disk, dir: &Path, base: Offset, end: Offset) -> Result<(), LogError> {
+    for entry in disk.list(dir).map_err(LogError::io("list", dir))? {
+        // The index of the old BASE.log goes too: it vouches for other bytes.
+        match FileKind::parse(&entry.name) {
+            Some((FileKind::Index, at)) if at >= base && at < end => files::remove(disk, &dir.join(&entry.name))?,
+            Some((FileKind::Log, at)) if at > base && at < end => files::remove(disk, &dir.join(&entry.name))?,
+            _ => {}
+        }
+    }
+    disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    let (swap, log) = (FileKind::Swap.path(dir, base), FileKind::Log.path(dir, base));
+    disk.rename(&swap, &log).map_err(LogError::io("rename", &swap))?;
+    disk.sync_dir(dir).map_err(LogError::io("sync", dir))
+}
+
+/// Finishes the swaps that a crash interrupted, and removes what was not ready to be swapped.
+pub(crate) fn finish_swaps(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+    for entry in disk.list(dir).map_err(LogError::io("list", dir))? {
+        let path = dir.join(&entry.name);
+        match FileKind::parse(&entry.name) {
+            Some((FileKind::Cleaned, _)) => files::remove(disk, &path)?,
+            Some((FileKind::Swap, base)) => {
+                let front = files::read_front(disk, &path, SEGMENT_HEADER_LEN)?.unwrap_or_default();
+                let header = SegmentHeader::decode(&front).map_err(|why| LogError::corrupt(&path, 0, why))?;
+                let to = header.cleaned.filter(|_| header.base_offset == base);
+                let to = to.ok_or_else(|| LogError::corrupt(&path, 0, "it is not a cleaned segment of that offset"))?;
+                info!(path = %path.display(), "finishing a swap that was interrupted");
+                finish(disk, dir, base, to.end_offset)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

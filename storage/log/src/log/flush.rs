@@ -1,0 +1,139 @@
+//! Making bytes and names durable. The slow part (`Flush::run`) can be done on another thread while the
+//! log goes on appending.
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use millrace_world::Disk;
+
+use super::Log;
+use crate::LogError;
+use crate::files::{self, Durability};
+use crate::segment::Segment;
+
+/// An active segment's index file is renewed after so many bytes, so that the start after a crash does
+/// not have to scan more than about that.
+const CHECKPOINT_BYTES: u64 = 64 << 20;
+
+/// fsyncs to be done.
+pub struct Flush {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    /// Oldest first.
+    targets: Vec<Target>,
+    names: u64,
+    sync_names: bool,
+    truncations: u64,
+}
+
+struct Target {
+    segment: Arc<Segment>,
+    end: u64,
+    last_index: u64,
+}
+
+/// fsyncs that were done.
+pub struct Flushed(Flush);
+
+impl Flush {
+    /// Blocks. After an error the log must not be written any more: hand the result to `end_flush`.
+    pub fn run(self) -> Result<Flushed, LogError> {
+        for target in &self.targets {
+            let path = &target.segment.path;
+            target.segment.file()?.sync_data().map_err(LogError::io("sync", path))?;
+        }
+        if self.sync_names {
+            self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
+        }
+        Ok(Flushed(self))
+    }
+}
+
+impl Log {
+    /// Bytes of log data that no sync covers yet.
+    pub fn unsynced_bytes(&self) -> u64 {
+        self.unsynced.iter().map(|part| part.segment.live().end.saturating_sub(part.synced_to)).sum()
+    }
+
+    /// Entries up to here are on the disk.
+    pub fn synced_index(&self) -> u64 {
+        self.synced_index
+    }
+
+    /// Makes all that was appended durable, on this thread.
+    pub fn sync(&mut self) -> Result<(), LogError> {
+        match self.begin_flush() {
+            Some(flush) => self.end_flush(flush.run()),
+            None => self.writable(),
+        }
+    }
+
+    /// What must be synced for all that was appended so far to be durable; `None` if it is.
+    pub fn begin_flush(&mut self) -> Option<Flush> {
+        let sync_names = self.names_synced < self.names_changed;
+        if self.stopped || self.unsynced.is_empty() && !sync_names {
+            return None;
+        }
+        let targets = self.unsynced.iter().map(|part| {
+            let live = part.segment.live();
+            Target { segment: part.segment.clone(), end: live.end, last_index: live.last_index }
+        });
+        Some(Flush {
+            disk: self.disk.clone(),
+            dir: self.dir.clone(),
+            targets: targets.collect(),
+            names: self.names_changed,
+            sync_names,
+            truncations: self.truncations,
+        })
+    }
+
+    /// Takes note of what a flush did. After a failed one the log stops for good.
+    pub fn end_flush(&mut self, result: Result<Flushed, LogError>) -> Result<(), LogError> {
+        let Flushed(flush) = result.inspect_err(|_| self.stopped = true)?;
+        self.names_synced = self.names_synced.max(flush.names);
+        // What was cut and written again since then may not have been synced by it.
+        if flush.truncations != self.truncations {
+            return Ok(());
+        }
+        for target in flush.targets {
+            self.synced_index = self.synced_index.max(target.last_index);
+            let Some(at) = self.unsynced.iter().position(|part| Arc::ptr_eq(&part.segment, &target.segment)) else { continue };
+            let part = &mut self.unsynced[at];
+            part.synced_to = part.synced_to.max(target.end);
+            if part.synced_to < target.segment.live().end {
+                continue;
+            }
+            if !Arc::ptr_eq(&target.segment, &self.active) {
+                self.write_index(&target.segment)?;
+            }
+            self.unsynced.remove(at);
+        }
+        let end = self.active.live().end;
+        if self.unsynced.is_empty() && end - self.checkpointed.min(end) >= CHECKPOINT_BYTES {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Makes all durable, and writes what lets the next `open` read no data.
+    pub fn close(&mut self) -> Result<(), LogError> {
+        self.sync()?;
+        self.checkpoint()
+    }
+
+    /// Writes index and producers' state as of the log's end. All must be synced.
+    fn checkpoint(&mut self) -> Result<(), LogError> {
+        debug_assert!(self.unsynced.is_empty(), "an index file vouches for bytes on disk");
+        let end = self.active.live().end;
+        if self.checkpointed != end {
+            self.write_index(&self.active.clone())?;
+            self.checkpointed = end;
+        }
+        self.write_snapshot()
+    }
+
+    fn write_index(&self, segment: &Segment) -> Result<(), LogError> {
+        let epochs = self.shared.epochs.read().within(segment.header.first_index, segment.live().last_index);
+        files::replace(self.disk.as_ref(), &segment.index_path(), &segment.encode_index(epochs), Durability::Relaxed)
+    }
+}

@@ -1,0 +1,4 @@
+//! What the log promises, tried on a disk in memory.
+mod append_and_read;
+mod recovery;
+mod shorten;
