@@ -2,6 +2,7 @@
 //! log goes on appending.
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use millrace_world::Disk;
 
@@ -23,6 +24,8 @@ pub struct Flush {
     names: u64,
     sync_names: bool,
     truncations: u64,
+    /// Set if a sync fails: the log then takes no more writes.
+    stopped: Arc<AtomicBool>,
 }
 
 struct Target {
@@ -35,8 +38,13 @@ struct Target {
 pub struct Flushed(Flush);
 
 impl Flush {
-    /// Blocks. After an error the log must not be written any more: hand the result to `end_flush`.
+    /// Blocks. After an error the log takes no more writes.
     pub fn run(self) -> Result<Flushed, LogError> {
+        self.sync().inspect_err(|_| self.stopped.store(true, Ordering::Release))?;
+        Ok(Flushed(self))
+    }
+
+    fn sync(&self) -> Result<(), LogError> {
         for target in &self.targets {
             let path = &target.segment.path;
             target.segment.file()?.sync_data().map_err(LogError::io("sync", path))?;
@@ -44,7 +52,7 @@ impl Flush {
         if self.sync_names {
             self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
         }
-        Ok(Flushed(self))
+        Ok(())
     }
 }
 
@@ -62,7 +70,7 @@ impl Log {
     /// Makes all that was appended durable, on this thread.
     pub fn sync(&mut self) -> Result<(), LogError> {
         match self.begin_flush() {
-            Some(flush) => self.end_flush(flush.run()),
+            Some(flush) => self.end_flush(flush.run()?),
             None => self.writable(),
         }
     }
@@ -70,7 +78,7 @@ impl Log {
     /// What must be synced for all that was appended so far to be durable; `None` if it is.
     pub fn begin_flush(&mut self) -> Option<Flush> {
         let sync_names = self.names_synced < self.names_changed;
-        if self.stopped || self.unsynced.is_empty() && !sync_names {
+        if self.writable().is_err() || self.unsynced.is_empty() && !sync_names {
             return None;
         }
         let targets = self.unsynced.iter().map(|part| {
@@ -84,12 +92,13 @@ impl Log {
             names: self.names_changed,
             sync_names,
             truncations: self.truncations,
+            stopped: self.stopped.clone(),
         })
     }
 
-    /// Takes note of what a flush did. After a failed one the log stops for good.
-    pub fn end_flush(&mut self, result: Result<Flushed, LogError>) -> Result<(), LogError> {
-        let Flushed(flush) = result.inspect_err(|_| self.stopped = true)?;
+    /// Takes note of what a flush did, and writes the index files of segments that are sealed and synced.
+    pub fn end_flush(&mut self, flushed: Flushed) -> Result<(), LogError> {
+        let Flushed(flush) = flushed;
         self.names_synced = self.names_synced.max(flush.names);
         // What was cut and written again since then may not have been synced by it.
         if flush.truncations != self.truncations {
@@ -104,13 +113,20 @@ impl Log {
                 continue;
             }
             if !Arc::ptr_eq(&target.segment, &self.active) {
-                self.write_index(&target.segment)?;
+                match self.write_index(&target.segment) {
+                    // The segment is safe without. The next flush finds it in the list and tries again.
+                    Err(error) if error.is_disk_full() => continue,
+                    written => written?,
+                }
             }
             self.unsynced.remove(at);
         }
         let end = self.active.live().end;
         if self.unsynced.is_empty() && end - self.checkpointed.min(end) >= CHECKPOINT_BYTES {
-            self.checkpoint()?;
+            match self.checkpoint() {
+                Err(error) if error.is_disk_full() => {}
+                written => written?,
+            }
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod shorten;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use millrace_record::{EndTxnMarker, Epoch, Frame, Offset, Records};
@@ -64,7 +65,7 @@ pub struct Log {
     /// Of the newest snapshot file of the producers.
     snapshot_at: Option<Offset>,
     /// A sync failed: what is on disk is not known.
-    stopped: bool,
+    stopped: Arc<AtomicBool>,
 }
 
 struct Unsynced {
@@ -100,7 +101,7 @@ impl Log {
             truncations: 0,
             checkpointed: covered,
             snapshot_at: None,
-            stopped: false,
+            stopped: Arc::default(),
         };
         // Nothing changed a name in a log that was closed well.
         if log.unsynced.is_empty() && recovered.cut.is_none() {
@@ -158,7 +159,7 @@ impl Log {
     }
 
     fn writable(&self) -> Result<(), LogError> {
-        if self.stopped { Err(LogError::Stopped { dir: self.dir.clone() }) } else { Ok(()) }
+        if self.stopped.load(Ordering::Acquire) { Err(LogError::Stopped { dir: self.dir.clone() }) } else { Ok(()) }
     }
 
     fn latest_epoch(&self) -> Epoch {

@@ -221,7 +221,7 @@ fn a_flush_can_be_run_beside_appends() {
     for n in 60..120 {
         append(&mut log, 0, &records(n, 1));
     }
-    log.end_flush(flush.run()).unwrap();
+    log.end_flush(flush.run().unwrap()).unwrap();
     assert_eq!(log.synced_index(), 60);
     assert!(log.unsynced_bytes() > 0);
     log.sync().unwrap();
