@@ -16,6 +16,7 @@ mod ids;
 mod record;
 mod records;
 mod stamp;
+mod validate;
 mod varint;
 
 pub use build::{BatchBuilder, empty_batch};
@@ -30,4 +31,5 @@ pub use header::{
 pub use ids::{Epoch, Offset, ProducerId};
 pub use record::{HeaderList, Headers, Record};
 pub use records::{RecordIter, Records};
+pub use validate::{Origin, RecordRefused, Refused, Rules, Validated, admit, conform, validate};
 pub use stamp::{compute_crc, set_max_timestamp, stamp, stamp_append_time, verify_crc};
