@@ -9,7 +9,7 @@ use millrace_shard::{Plant, Shard, ShardError, ShardHandle, ShardSettings};
 use millrace_world::{DiskLock, World};
 use uuid::Uuid;
 
-use crate::api::ApiError;
+use crate::api::{ApiError, ProducerIds};
 use crate::cluster::ClusterLog;
 use crate::config::NodeConfig;
 use crate::folded::FoldedError;
@@ -39,6 +39,7 @@ pub struct Node {
     pub metrics: Metrics,
     pub cluster: ClusterLog,
     pub partitions: Partitions,
+    pub producer_ids: ProducerIds,
     reconciler: Reconciler,
     shard: ShardHandle,
     /// Held until the process ends.
@@ -73,6 +74,7 @@ impl Node {
             metrics: Metrics::default(),
             cluster,
             partitions: Partitions::default(),
+            producer_ids: ProducerIds::default(),
             shard,
             config,
             _lock: lock,

@@ -10,9 +10,22 @@
 //! Until all three are there it is not advertised.
 pub(crate) mod api_versions;
 mod context;
+mod delete_records;
+mod describe_cluster;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_quorum;
+mod describe_topic_partitions;
 mod error;
+pub(crate) mod find;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
 pub mod table;
+pub(crate) mod view;
 
 pub use context::{Client, Context};
 pub use error::ApiError;
+pub use init_producer_id::ProducerIds;
 pub use table::{Api, Fault, Outcome, Request};

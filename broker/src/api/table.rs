@@ -9,7 +9,10 @@ use millrace_protocol::frame::Frame;
 use millrace_protocol::header::Opening;
 use millrace_protocol::{Malformed, messages, shapes};
 
-use super::{Context, api_versions};
+use super::{
+    Context, api_versions, delete_records, describe_cluster, describe_log_dirs, describe_producers, describe_quorum,
+    describe_topic_partitions, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
+};
 
 /// A request whose frame is complete and whose header has been read.
 pub struct Request {
@@ -84,7 +87,17 @@ macro_rules! control {
 
 /// Sorted by key.
 pub static APIS: &[Api] = &[
+    control!(2 ListOffsets 1..=10, 6, messages::ListOffsetsRequest, shapes::LIST_OFFSETS, list_offsets::handle),
+    control!(3 Metadata 0..=13, 9, messages::MetadataRequest, shapes::METADATA, metadata::handle),
     control!(18 ApiVersions 0..=4, 3, messages::ApiVersionsRequest, shapes::API_VERSIONS, api_versions::handle),
+    control!(21 DeleteRecords 0..=2, 2, messages::DeleteRecordsRequest, shapes::DELETE_RECORDS, delete_records::handle),
+    control!(22 InitProducerId 0..=5, 2, messages::InitProducerIdRequest, shapes::INIT_PRODUCER_ID, init_producer_id::handle),
+    control!(23 OffsetForLeaderEpoch 2..=4, 4, messages::OffsetForLeaderEpochRequest, shapes::OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch::handle),
+    control!(35 DescribeLogDirs 1..=4, 2, messages::DescribeLogDirsRequest, shapes::DESCRIBE_LOG_DIRS, describe_log_dirs::handle),
+    control!(55 DescribeQuorum 0..=2, 0, messages::DescribeQuorumRequest, shapes::DESCRIBE_QUORUM, describe_quorum::handle),
+    control!(60 DescribeCluster 0..=2, 0, messages::DescribeClusterRequest, shapes::DESCRIBE_CLUSTER, describe_cluster::handle),
+    control!(61 DescribeProducers 0..=0, 0, messages::DescribeProducersRequest, shapes::DESCRIBE_PRODUCERS, describe_producers::handle),
+    control!(75 DescribeTopicPartitions 0..=0, 0, messages::DescribeTopicPartitionsRequest, shapes::DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions::handle),
 ];
 
 pub fn find(key: i16) -> Option<&'static Api> {
