@@ -65,3 +65,21 @@ pub trait File: Send + Sync {
     /// The file as it is now. For sealed files only.
     fn map(&self) -> io::Result<Map>;
 }
+
+/// Makes a folder, and those above it that are missing, so that their names survive a crash.
+pub fn create_dir_durably(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let mut missing = Vec::new();
+    for above in dir.ancestors() {
+        if above.as_os_str().is_empty() || disk.exists(above)? {
+            break;
+        }
+        missing.push(above);
+    }
+    disk.create_dir_all(dir)?;
+    missing.into_iter().rev().try_for_each(|made| disk.sync_dir(parent_of(made)))
+}
+
+/// The folder that holds the name of `path`.
+pub fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
