@@ -2,7 +2,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use millrace_world::{Disk, OpenMode};
+use millrace_world::{Disk, OpenMode, create_dir_durably};
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::item::{Items, TurnFrame};
@@ -31,7 +31,7 @@ impl Journal {
     /// Opens the journal in `dir`, made with `ring_bytes` if there is none, and reads back what the
     /// last run left. `random` names a new ring.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, ring_bytes: u64, random: u64) -> Result<(Journal, Replay), JournalError> {
-        disk.create_dir_all(dir).map_err(|e| JournalError::io(dir, e))?;
+        create_dir_durably(&*disk, dir).map_err(|e| JournalError::io(dir, e))?;
         let Some(loaded) = checkpoint::load(&*disk, dir)? else {
             return Ok((Self::create(disk, dir, ring_bytes, random)?, Replay::default()));
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use millrace_journal::{GroupId, GroupReplay, TurnFrame};
 use millrace_log::{Begin, Log, LogEntry, Opening};
 use millrace_replica::Replica;
+use millrace_world::{Disk, create_dir_durably, parent_of};
 use tracing::{info, warn};
 
 use crate::background::Job;
@@ -49,6 +50,7 @@ impl Shard {
     fn recover(&mut self, spec: PartitionSpec, slot: usize, kept: &GroupReplay) -> Result<Group, ShardError> {
         let now_ms = self.world.wall_ms();
         let opening = Opening { identity: spec.identity, durable_index: kept.synced, begin: Begin::NEW, now_ms };
+        create_dir_durably(&*self.disk, &spec.dir).map_err(|e| ShardError::Trouble(format!("creating {}: {e}", spec.dir.display())))?;
         let (mut log, recovered) = Log::open(self.disk.clone(), &spec.dir, spec.config.log.clone(), opening)?;
         if let Some(cut) = recovered.cut {
             info!(group = %spec.id, bytes = cut.bytes, "the torn end of the log was cut: {}", cut.why);
@@ -105,8 +107,7 @@ impl Shard {
             return Err(ShardError::DiskFailed);
         }
         let doomed = doomed_name(dir, id);
-        let parent = dir.parent().unwrap_or(Path::new("."));
-        let renamed = self.disk.rename(dir, &doomed).and_then(|()| self.disk.sync_dir(parent));
+        let renamed = self.disk.rename(dir, &doomed).and_then(|()| self.disk.sync_dir(parent_of(dir)));
         renamed.map_err(|e| ShardError::Trouble(format!("deleting {}: {e}", dir.display())))?;
         self.workers.submit(Job::remove(self.disk.clone(), doomed));
         Ok(())
@@ -150,7 +151,7 @@ fn doomed_name(dir: &Path, id: GroupId) -> PathBuf {
 }
 
 /// Removes what an earlier run deleted and did not get to remove.
-pub fn remove_leftovers(disk: &dyn millrace_world::Disk, dir: &Path) -> std::io::Result<usize> {
+pub fn remove_leftovers(disk: &dyn Disk, dir: &Path) -> std::io::Result<usize> {
     let mut removed = 0;
     for entry in disk.list(dir)? {
         if entry.is_dir && entry.name.ends_with("-delete") {

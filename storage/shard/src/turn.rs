@@ -216,7 +216,7 @@ impl Shard {
                 let ring_can = in_ring <= FRAME_BYTES_MAX / 2 && self.journal.has_room(in_ring + bytes);
                 // A group flushed only now and then has more to sync than this turn's entries.
                 let direct = bytes >= self.settings.direct_bytes || !ring_can || !group.spec.config.flush.before_answer();
-                if direct && !group.flushing {
+                if direct {
                     if let Err(e) = group.replica.log_mut().0.sync() {
                         return Written::Failed(e.to_string());
                     }

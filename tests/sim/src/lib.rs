@@ -1,1 +1,15 @@
 //! The simulated World, its crashes and its checkers.
+//!
+//! [`SimWorld`] is a whole outside made of memory and a seed: a clock that stands until somebody moves
+//! it, a disk that loses what was not synced, tasks that run when told to. Whatever runs on a `World`
+//! runs here, any number of times faster than life, and the same seed gives the same run to the last
+//! bit. [`scenario`] drives one node of the storage with it and checks what must never happen.
+//!
+//! No real clock, no real disk, no threads.
+pub mod disk;
+mod rng;
+mod world;
+
+pub use disk::{Faults, Loss, SimDisk};
+pub use rng::Rng;
+pub use world::SimWorld;
