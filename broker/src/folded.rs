@@ -69,7 +69,8 @@ struct State<F> {
 impl<F: Logged> Folded<F> {
     /// Reads the whole log. The partition must lead by now.
     pub fn load(partition: Partition, empty: impl Fn() -> F + Send + Sync + 'static) -> Result<Folded<F>, FoldedError> {
-        let state = read_all(&partition, empty())?;
+        let (fold, next) = read_log(&partition, empty())?;
+        let state = State { fold, next: Some(next) };
         Ok(Folded { partition, empty: Box::new(empty), state: Mutex::new(state) })
     }
 
@@ -155,8 +156,9 @@ impl<F: Logged> Folded<F> {
         if !now.is_leader {
             return Err(FoldedError::NotLeader);
         }
-        *state = read_all(&self.partition, (self.empty)())?;
-        state.next.ok_or(FoldedError::NotLeader)
+        let (fold, next) = read_log(&self.partition, (self.empty)())?;
+        *state = State { fold, next: Some(next) };
+        Ok(next)
     }
 }
 
@@ -169,7 +171,8 @@ fn encode_batch<F: Logged>(records: &[F::Record], base: Offset, now_ms: i64) -> 
     builder.build()
 }
 
-fn read_all<F: Logged>(partition: &Partition, mut fold: F) -> Result<State<F>, FoldedError> {
+/// Takes the whole log into `fold`, committed or not. Answers it with the offset behind the last record.
+pub fn read_log<F: Logged>(partition: &Partition, mut fold: F) -> Result<(F, Offset), FoldedError> {
     let state = partition.state();
     let mut at = state.start;
     while at < state.end {
@@ -189,7 +192,7 @@ fn read_all<F: Logged>(partition: &Partition, mut fold: F) -> Result<State<F>, F
         }
         at = at.max(read.slices.next_offset);
     }
-    Ok(State { fold, next: Some(state.end) })
+    Ok((fold, state.end))
 }
 
 fn apply_batch<F: Logged>(fold: &mut F, batch: &[u8]) -> Result<(), FoldedError> {

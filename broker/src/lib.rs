@@ -8,6 +8,7 @@
 pub mod api;
 pub mod cluster;
 pub mod config;
+pub mod coordinators;
 pub mod folded;
 pub mod identity;
 pub mod metrics;

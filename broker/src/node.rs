@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::api::{ApiError, ProducerIds};
 use crate::cluster::ClusterLog;
 use crate::config::NodeConfig;
+use crate::coordinators::{Coordinators, coordinator_config};
 use crate::folded::FoldedError;
 use crate::identity::{Identity, IdentityError};
 use crate::metrics::Metrics;
@@ -40,6 +41,7 @@ pub struct Node {
     pub cluster: ClusterLog,
     pub partitions: Partitions,
     pub producer_ids: ProducerIds,
+    pub coordinators: Coordinators,
     reconciler: Reconciler,
     shard: ShardHandle,
     /// Held until the process ends.
@@ -70,6 +72,7 @@ impl Node {
         }
         let node = Node {
             reconciler: Reconciler::new(shard.clone(), partitions_dir.clone(), config.node_id),
+            coordinators: Coordinators::new(world.clone()),
             world,
             metrics: Metrics::default(),
             cluster,
@@ -118,7 +121,11 @@ impl Node {
     async fn reconcile(&self) {
         let image = self.cluster.image();
         let cluster = Cluster { image: &image, node_id: self.config.node_id, fixed: &self.config.fixed };
+        let before = self.partitions.directory();
         self.reconciler.run(cluster, &self.partitions).await;
+        let gone = before.topics().filter(|topic| image.topic_by_id(topic.id).is_none()).map(|topic| topic.name.to_string());
+        let config = coordinator_config(&cluster.settings());
+        self.coordinators.follow(&self.partitions.directory(), &config, &gone.collect::<Vec<_>>());
     }
 
     /// A random (version 4) id.
