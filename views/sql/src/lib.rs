@@ -4,6 +4,7 @@
 
 pub mod ast;
 pub mod cast;
+pub mod catalog;
 pub mod decimal;
 pub mod error;
 pub mod expr;
@@ -13,6 +14,7 @@ pub mod lexer;
 pub mod name;
 pub mod parser;
 pub mod plan;
+pub mod planner;
 pub mod schema;
 pub mod types;
 pub mod value;

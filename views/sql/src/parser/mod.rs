@@ -39,7 +39,7 @@ impl Limits {
     pub const DEPTH_CONFIG: &'static str = "views.sql.depth.max";
     pub const TEXT_CONFIG: &'static str = "views.sql.text.bytes.max";
     /// What the server uses unless told otherwise.
-    pub const STANDARD: Limits = Limits { depth_max: 400, text_bytes_max: 4 * 1024 * 1024 };
+    pub const STANDARD: Limits = Limits { depth_max: 240, text_bytes_max: 4 * 1024 * 1024 };
 }
 
 /// All statements of a text, in order. DEFINE and UNDEFINE take effect on the statements after them.

@@ -1,0 +1,161 @@
+//! What has been declared: streams, tables, types, and the queries that run. A fold: [`Catalog::apply`] takes the decisions that
+//! [`decide`](decide::decide) makes.
+//!
+//! Invariants: a query's sources and sink exist as long as it does; names are unique over streams and tables. Absences: no topics'
+//! contents, no running state: whoever holds the catalog makes the world match it.
+
+mod create;
+pub mod decide;
+mod drop;
+mod formats;
+mod inference;
+mod queries;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod upgrade;
+mod with;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::ast::{DataType, StructField};
+use crate::error::{Result, SqlError};
+use crate::name::Name;
+use crate::plan::{DataSource, PersistentPlan, QueryId};
+
+pub use decide::{Decision, Effect, NewTopic, Session, decide};
+pub use inference::{Inferred, NoSchemas, SchemaAsk, Schemas};
+pub use queries::RunningQuery;
+pub use settings::Settings;
+
+pub(crate) use create::timestamp;
+pub(crate) use formats::{Side, check_schema, check_states, key_feature, sink_format, value_feature};
+pub(crate) use with::With;
+
+/// What planning needs to know of topics.
+pub trait Topics {
+    /// How many partitions the topic has; nothing when there is none of this name.
+    fn partitions(&self, topic: &str) -> Option<i32>;
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalog {
+    sources: BTreeMap<Name, Arc<DataSource>>,
+    types: BTreeMap<Name, DataType>,
+    queries: BTreeMap<QueryId, RunningQuery>,
+    /// Numbers given to queries so far: a name is never used twice.
+    numbered: u64,
+}
+
+impl Catalog {
+    pub fn source(&self, name: &Name) -> Option<&Arc<DataSource>> {
+        self.sources.get(name)
+    }
+
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<DataSource>> {
+        self.sources.values()
+    }
+
+    pub fn types(&self) -> impl Iterator<Item = (&Name, &DataType)> {
+        self.types.iter()
+    }
+
+    pub fn query(&self, id: &QueryId) -> Option<&RunningQuery> {
+        self.queries.get(id)
+    }
+
+    /// Finds a query by an id in any case.
+    pub fn find_query(&self, id: &str) -> Option<&RunningQuery> {
+        self.queries.get(&QueryId::new(id)).or_else(|| self.queries.values().find(|query| query.plan.id.0.eq_ignore_ascii_case(id)))
+    }
+
+    pub fn queries(&self) -> impl Iterator<Item = &RunningQuery> {
+        self.queries.values()
+    }
+
+    /// The queries that write a source.
+    pub fn writers(&self, name: &Name) -> impl Iterator<Item = &RunningQuery> {
+        self.queries.values().filter(move |query| query.plan.sink.source.name == *name)
+    }
+
+    /// The queries that read a source.
+    pub fn readers(&self, name: &Name) -> impl Iterator<Item = &RunningQuery> {
+        self.queries.values().filter(move |query| query.reads(name))
+    }
+
+    /// Replaces user types inside a type.
+    pub fn resolve_type(&self, data_type: &DataType) -> Result<DataType> {
+        Ok(match data_type {
+            DataType::Custom { name, .. } => match self.types.get(name) {
+                Some(resolved) => resolved.clone(),
+                None => return Err(SqlError::statement(format!("Cannot resolve unknown type: {name}"))),
+            },
+            DataType::Array(element) => DataType::Array(Box::new(self.resolve_type(element)?)),
+            DataType::Map { key, value } => {
+                DataType::Map { key: Box::new(self.resolve_type(key)?), value: Box::new(self.resolve_type(value)?) }
+            }
+            DataType::Struct(fields) => {
+                let resolved = fields
+                    .iter()
+                    .map(|field| Ok(StructField { name: field.name.clone(), data_type: self.resolve_type(&field.data_type)? }));
+                DataType::Struct(resolved.collect::<Result<_>>()?)
+            }
+            plain => plain.clone(),
+        })
+    }
+
+    /// A source whose name differs only in case: the usual slip with quoted names.
+    pub(crate) fn similar_source(&self, name: &Name) -> Option<String> {
+        let found = self.sources.keys().find(|known| known.as_str().eq_ignore_ascii_case(name.as_str()))?;
+        Some(found.quoted())
+    }
+
+    /// Carries out a decision. Effects on sessions and answers to clients change nothing here.
+    pub fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::CreateSource { source, .. } | Effect::AlterSource { source } => {
+                self.sources.insert(source.name.clone(), source.clone());
+            }
+            Effect::StartQuery { plan, creates_source, .. } => self.start(plan, *creates_source),
+            Effect::DropSource { name, terminates, .. } => {
+                self.sources.remove(name);
+                terminates.iter().for_each(|id| drop(self.queries.remove(id)));
+            }
+            Effect::Terminate { ids } => ids.iter().for_each(|id| drop(self.queries.remove(id))),
+            Effect::Pause { ids } => self.set_paused(ids, true),
+            Effect::Resume { ids } => self.set_paused(ids, false),
+            Effect::CreateType { name, data_type } => {
+                self.types.insert(name.clone(), data_type.clone());
+            }
+            Effect::DropType { name } => {
+                self.types.remove(name);
+            }
+            Effect::InsertValues(_)
+            | Effect::Push(_)
+            | Effect::Pull(_)
+            | Effect::SetProperty { .. }
+            | Effect::UnsetProperty { .. }
+            | Effect::Define { .. }
+            | Effect::Undefine { .. }
+            | Effect::Nothing { .. }
+            | Effect::Ask => {}
+        }
+    }
+
+    fn start(&mut self, plan: &Arc<PersistentPlan>, creates_source: bool) {
+        if creates_source {
+            self.sources.insert(plan.sink.source.name.clone(), plan.sink.source.clone());
+        }
+        self.numbered += 1;
+        self.queries.insert(plan.id.clone(), RunningQuery { plan: plan.clone(), paused: false });
+    }
+
+    fn set_paused(&mut self, ids: &[QueryId], paused: bool) {
+        for id in ids {
+            if let Some(query) = self.queries.get_mut(id) {
+                query.paused = paused;
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! CREATE OR REPLACE: which sources and queries may take the place of which.
+
+use crate::error::{Result, SqlError};
+use crate::plan::{Aggregate, DataSource, JoinForm, PersistentPlan, Step};
+use crate::schema::Column;
+
+/// A source may gain value columns at its end; nothing else may change.
+pub(crate) fn check_source(old: &DataSource, new: &DataSource) -> Result<()> {
+    let refuse = |why: String| Err(SqlError::definition(format!("Cannot upgrade data source: {why}")));
+    let name = old.name.quoted();
+    if old.kind != new.kind {
+        return refuse(format!("DataSource {name} has type = {} while DataSource {name} has type = {}", old.kind, new.kind));
+    }
+    if old.topic != new.topic {
+        return refuse(format!("DataSource {name} has topic = {} which is not upgradeable to {}", old.topic, new.topic));
+    }
+    if old.key_format.format != new.key_format.format || old.value_format.format != new.value_format.format || old.window != new.window {
+        return refuse(format!("DataSource {name} has a format which is not upgradeable"));
+    }
+    if old.timestamp != new.timestamp {
+        return refuse(format!("DataSource {name} has a timestamp column which is not upgradeable"));
+    }
+    let why = match schema_fault(old, new) {
+        Some(why) => why,
+        None => return Ok(()),
+    };
+    refuse(format!("DataSource '{}' has schema = {} which is not upgradeable to {}. ({why})", old.name, old.schema, new.schema))
+}
+
+fn schema_fault(old: &DataSource, new: &DataSource) -> Option<String> {
+    let old_keys: Vec<&Column> = old.schema.keys().collect();
+    let new_keys: Vec<&Column> = new.schema.keys().collect();
+    if old_keys != new_keys {
+        let gone: Vec<&Column> = old_keys.iter().filter(|key| !new_keys.contains(key)).copied().collect();
+        let changed = if gone.is_empty() { new_keys.into_iter().filter(|key| !old_keys.contains(key)).collect() } else { gone };
+        return Some(format!("Key columns must be identical. The following key columns are changed, missing or reordered: {}", listed(&changed)));
+    }
+    let new_values: Vec<&Column> = new.schema.values().collect();
+    let missing: Vec<&Column> =
+        old.schema.values().enumerate().filter(|(index, column)| new_values.get(*index) != Some(column)).map(|(_, column)| column).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    Some(format!("The following columns are changed, missing or reordered: {}", listed(&missing)))
+}
+
+fn listed(columns: &[&Column]) -> String {
+    let texts: Vec<String> = columns.iter().map(ToString::to_string).collect();
+    format!("[{}]", texts.join(", "))
+}
+
+/// A query may change its filters and add columns where no state depends on them.
+pub(crate) fn check_query(old: &PersistentPlan, new: &PersistentPlan) -> Result<()> {
+    check_step(without_filters(&old.root), without_filters(&new.root))
+}
+
+fn not_upgradeable(why: String) -> SqlError {
+    SqlError::definition(format!("Query is not upgradeable. {why}"))
+}
+
+fn check_step(old: &Step, new: &Step) -> Result<()> {
+    if let Some(kind) = fixed_kind(old).or_else(|| fixed_kind(new)) {
+        if old == new {
+            return Ok(());
+        }
+        return Err(not_upgradeable(format!("Upgrades not yet supported for {kind}")));
+    }
+    match (old, new) {
+        (Step::Source(old), Step::Source(new)) => {
+            if old.source.name != new.source.name {
+                return Err(not_upgradeable(format!(
+                    "Query must be over the same source: {} vs. {}",
+                    old.source.name.quoted(),
+                    new.source.name.quoted()
+                )));
+            }
+            Ok(())
+        }
+        (Step::Project(old), Step::Project(new)) => check_step(without_filters(&old.input), without_filters(&new.input)),
+        (Step::FlatMap(old), Step::FlatMap(new)) => {
+            if old.calls != new.calls {
+                return Err(not_upgradeable("StreamFlatMap must have matching table functions.".into()));
+            }
+            check_step(without_filters(&old.input), without_filters(&new.input))
+        }
+        (Step::PartitionBy(old), Step::PartitionBy(new)) => {
+            let key = |step: &crate::plan::PartitionBy| step.columns.iter().take(step.schema.keys().count()).cloned().collect::<Vec<_>>();
+            if key(old) != key(new) {
+                return Err(not_upgradeable("StreamSelectKey must have matching key expressions.".into()));
+            }
+            check_step(without_filters(&old.input), without_filters(&new.input))
+        }
+        (Step::Aggregate(old), Step::Aggregate(new)) => check_aggregate(old, new),
+        _ => Err(not_upgradeable(format!("Incompatible steps: {} vs. {}", step_name(old), step_name(new)))),
+    }
+}
+
+fn check_aggregate(old: &Aggregate, new: &Aggregate) -> Result<()> {
+    let name = if old.repartition == new.repartition { "StreamAggregate" } else { "StreamGroupBy" };
+    if old.group_by != new.group_by {
+        return Err(not_upgradeable("StreamGroupBy must have matching grouping expressions.".into()));
+    }
+    if old.required != new.required {
+        let text = |names: &[crate::name::Name]| {
+            let quoted: Vec<String> = names.iter().map(crate::name::Name::quoted).collect();
+            format!("[{}]", quoted.join(", "))
+        };
+        return Err(not_upgradeable(format!(
+            "{name} must have matching columns not part of aggregate. Values differ: {} vs. {}",
+            text(&old.required),
+            text(&new.required)
+        )));
+    }
+    if old.calls != new.calls {
+        return Err(not_upgradeable(format!("{name} must have matching aggregate functions.")));
+    }
+    check_step(without_filters(&old.input), without_filters(&new.input))
+}
+
+/// Filters may come, go and change.
+fn without_filters(step: &Step) -> &Step {
+    match step {
+        Step::Filter(filter) => without_filters(&filter.input),
+        other => other,
+    }
+}
+
+/// Steps that may not change at all, by ksqlDB's names for them.
+fn fixed_kind(step: &Step) -> Option<&'static str> {
+    use crate::plan::SourceKind;
+    match step {
+        Step::Aggregate(aggregate) if aggregate.window.is_some() => Some("StreamWindowedAggregate"),
+        Step::Aggregate(aggregate) if aggregate.input.kind() == SourceKind::Table => Some("TableAggregate"),
+        Step::Join(join) => Some(match join.form {
+            JoinForm::StreamStream { .. } => "StreamStreamJoin",
+            JoinForm::StreamTable => "StreamTableJoin",
+            JoinForm::TableTable => "TableTableJoin",
+            JoinForm::ForeignKey { .. } => "ForeignKeyTableTableJoin",
+        }),
+        Step::Suppress(_) => Some("TableSuppress"),
+        _ => None,
+    }
+}
+
+fn step_name(step: &Step) -> &'static str {
+    match step {
+        Step::Source(_) => "Source",
+        Step::Filter(_) => "Filter",
+        Step::Project(_) => "Select",
+        Step::PartitionBy(_) => "StreamSelectKey",
+        Step::FlatMap(_) => "StreamFlatMap",
+        Step::Aggregate(_) => "StreamAggregate",
+        Step::Join(_) => "Join",
+        Step::Suppress(_) => "TableSuppress",
+    }
+}

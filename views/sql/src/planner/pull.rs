@@ -1,0 +1,116 @@
+//! SELECT without EMIT: reads what a table holds now, or a stream up to its present end.
+
+use crate::ast::{Expression, Query, SelectItem};
+use crate::catalog::Settings;
+use crate::error::{Result, SqlError};
+use crate::plan::{Access, DataSource, PullPlan};
+use crate::planner::query::Target;
+use crate::planner::scope::{Clause, Scope};
+use crate::planner::{Planner, pull_keys};
+use crate::schema::{ROWOFFSET, ROWPARTITION};
+
+const SEE: &str = "See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query.";
+
+impl Planner<'_> {
+    pub fn plan_pull(&self, query: &Query) -> Result<PullPlan> {
+        check_clauses(query)?;
+        self.check_limit(query)?;
+        let source = self.source(&query.from.name, query.from.position)?;
+        check_queryable(&source)?;
+        check_pseudo_columns(query)?;
+        let planned = self.plan_query(query, Target::Client)?;
+        let scope = Scope::of(self, &query.from, &[])?;
+        let access = match &query.filter {
+            Some(filter) if source.is_table() => {
+                let filter = self.replace_times(self.prepare(filter, &scope, Clause::Where)?)?;
+                self.access(&scope.row(&filter)?, &source)?
+            }
+            _ if source.is_table() => self.scan()?,
+            _ => Access::Scan,
+        };
+        Ok(PullPlan { source, root: planned.root, access, limit: query.limit, schema: planned.schema })
+    }
+
+    /// A look-up of keys where the condition allows it, else a scan where the settings do.
+    fn access(&self, filter: &Expression, source: &DataSource) -> Result<Access> {
+        match pull_keys::access(filter, source, self.settings.is_on(Settings::RANGE_SCAN)) {
+            Ok(access) => Ok(access),
+            Err(pull_keys::NoKeys::NullKey(error)) => Err(error),
+            Err(pull_keys::NoKeys::NeedsScan(error)) => self.scan().map_err(|_| error),
+        }
+    }
+
+    fn scan(&self) -> Result<Access> {
+        if self.settings.is_on(Settings::TABLE_SCAN) {
+            return Ok(Access::Scan);
+        }
+        Err(SqlError::statement(format!(
+            "Query requires table scan to be enabled. Table scans can be enabled by setting {}=true",
+            Settings::TABLE_SCAN
+        )))
+    }
+
+    fn check_limit(&self, query: &Query) -> Result<()> {
+        match query.limit {
+            Some(_) if !self.settings.is_on(Settings::PULL_LIMIT) => Err(SqlError::statement(format!(
+                "LIMIT clause in pull queries is currently disabled. You can enable them by setting {}=true. {SEE}",
+                Settings::PULL_LIMIT
+            ))),
+            Some(limit) if limit < 0 => {
+                Err(SqlError::statement(format!("Pull queries don't support negative integers in the LIMIT clause. {SEE}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_clauses(query: &Query) -> Result<()> {
+    let unsupported = [
+        (!query.joins.is_empty(), "JOIN"),
+        (query.window.is_some(), "WINDOW"),
+        (query.group_by.is_some(), "GROUP BY"),
+        (query.partition_by.is_some(), "PARTITION BY"),
+        (query.having.is_some(), "HAVING"),
+    ];
+    match unsupported.iter().find(|(given, _)| *given) {
+        Some((_, clause)) => Err(SqlError::statement(format!("Pull queries don't support {clause} clauses. {SEE}"))),
+        None => Ok(()),
+    }
+}
+
+/// A table is queryable when this engine keeps its rows: as a query's result, or because it was declared a SOURCE table.
+fn check_queryable(source: &DataSource) -> Result<()> {
+    if source.is_stream() || source.created_by.is_some() || source.read_only {
+        return Ok(());
+    }
+    let name = &source.name;
+    Err(SqlError::statement(format!(
+        "The {} table isn't queryable. To derive a queryable table, you can do 'CREATE TABLE QUERYABLE_{name} AS SELECT * FROM {name}'. See https://cnfl.io/queries for more info.",
+        name.quoted()
+    )))
+}
+
+/// Where a row was read from is not known of a table's row.
+fn check_pseudo_columns(query: &Query) -> Result<()> {
+    let listed = query.select.iter().filter_map(|item| match item {
+        SelectItem::Expression { expression, .. } => Some(expression),
+        _ => None,
+    });
+    check_none(listed, "SELECT")?;
+    check_none(query.filter.iter(), "WHERE")
+}
+
+fn check_none<'e>(expressions: impl Iterator<Item = &'e Expression>, clause: &str) -> Result<()> {
+    let disallowed = |name: &str| name == ROWPARTITION || name == ROWOFFSET;
+    let mut found: Vec<String> = Vec::new();
+    for column in expressions.flat_map(|expression| expression.columns()) {
+        if disallowed(column.name.as_str()) && !found.contains(&column.name.quoted()) {
+            found.push(column.name.quoted());
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let found = found.join(", ");
+    Err(SqlError::statement(format!("Pull queries don't support the following columns in {clause} clauses: {found}")))
+}

@@ -1,0 +1,109 @@
+//! The SELECT list: stars written out, every item named.
+
+use crate::ast::{Expression, Query, SelectItem};
+use crate::error::{Result, SqlError};
+use crate::name::Name;
+use crate::planner::Planner;
+use crate::planner::naming::Namer;
+use crate::planner::scope::{Clause, Scope, ScopeSource, qualified};
+use crate::schema::RESERVED;
+use crate::types::SqlType;
+
+/// One column of the result.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Item {
+    /// Qualified.
+    pub expression: Expression,
+    pub alias: Name,
+}
+
+/// The list twice: as it is planned, and as it is shown (stars kept).
+pub(crate) struct Selected {
+    pub items: Vec<Item>,
+    pub shown: Vec<SelectItem>,
+}
+
+impl Planner<'_> {
+    /// `made_keys` are columns that the query adds in front of what `*` means (its own key, when no source has it). Window bounds
+    /// belong to `*` in transient queries only.
+    pub(crate) fn select(&self, query: &Query, scope: &Scope, namer: &mut Namer, made_keys: &[Item], transient: bool) -> Result<Selected> {
+        let mut selected = Selected { items: Vec::new(), shown: Vec::new() };
+        for item in &query.select {
+            match item {
+                SelectItem::Star { source, .. } => {
+                    if let Some(alias) = source
+                        && scope.source(alias).is_none()
+                    {
+                        return Err(SqlError::definition(format!("'{alias}' is not a valid stream/table name or alias.")));
+                    }
+                    if source.is_none() {
+                        selected.items.extend(made_keys.iter().cloned());
+                    }
+                    let wanted = scope.sources.iter().filter(|found| source.as_ref().is_none_or(|alias| found.alias == *alias));
+                    selected.items.extend(wanted.flat_map(|source| star(source, scope, transient)));
+                    selected.shown.push(item.clone());
+                }
+                SelectItem::StructStar { base, position } => {
+                    let base = self.prepare(base, scope, Clause::Select)?;
+                    for field in self.struct_fields(&base, scope)? {
+                        let alias = namer.field(&field);
+                        let expression = Expression::Dereference { base: Box::new(base.clone()), field };
+                        selected.items.push(Item { expression, alias });
+                    }
+                    selected.shown.push(SelectItem::StructStar { base, position: *position });
+                }
+                SelectItem::Expression { expression, alias, position } => {
+                    let expression = self.prepare(expression, scope, Clause::Select)?;
+                    if let Some(alias) = alias {
+                        check_alias(alias, &expression)?;
+                    }
+                    let alias = alias.clone().unwrap_or_else(|| namer.name(&expression, scope));
+                    let shown = SelectItem::Expression { expression: expression.clone(), alias: Some(alias.clone()), position: *position };
+                    selected.shown.push(shown);
+                    selected.items.push(Item { expression, alias });
+                }
+            }
+        }
+        Ok(selected)
+    }
+
+    /// Qualifies, puts user types in, and knows every function.
+    pub(crate) fn prepare(&self, expression: &Expression, scope: &Scope, clause: Clause) -> Result<Expression> {
+        let expression = scope.qualify(expression.clone(), clause)?;
+        self.check_functions(&expression)?;
+        self.resolve_types(expression)
+    }
+
+    fn struct_fields(&self, base: &Expression, scope: &Scope) -> Result<Vec<Name>> {
+        let columns = scope.sources.iter().flat_map(|source| &source.columns);
+        let columns = columns.map(|column| crate::schema::Column::new(column.row.clone(), column.sql_type.clone(), column.role.clone()));
+        let schema = crate::schema::Schema::new(columns.collect()).map_err(|error| SqlError::statement(error.to_string()))?;
+        match self.type_of(&scope.row(base)?, &schema)? {
+            Some(SqlType::Struct(fields)) => Ok(fields.iter().map(|field| Name::new(&field.name)).collect()),
+            _ => Err(SqlError::statement(format!("Cannot resolve all columns, expression is not a STRUCT: {}", crate::format::bare(base)))),
+        }
+    }
+}
+
+/// A reserved word may only name the column it means, and then the check on the result says why not.
+fn check_alias(alias: &Name, expression: &Expression) -> Result<()> {
+    let names_itself = matches!(expression, Expression::Column(column) if column.name == *alias);
+    if RESERVED.contains(&alias.as_str()) && !names_itself {
+        let alias = alias.quoted();
+        return Err(SqlError::statement(format!("{alias} is a reserved column name. You cannot use it as an alias for a column.")));
+    }
+    Ok(())
+}
+
+fn star(source: &ScopeSource, scope: &Scope, transient: bool) -> Vec<Item> {
+    let item = |column| {
+        let column: &crate::planner::scope::ScopeColumn = column;
+        Item { expression: qualified(source, column), alias: if scope.is_join() { column.row.clone() } else { column.name.clone() } }
+    };
+    let bounds = source.columns.iter().filter(|column| column.role == crate::schema::Role::WindowBound);
+    let bounds: Vec<Item> = if transient || scope.is_join() { bounds.map(item).collect() } else { Vec::new() };
+    let mut items: Vec<Item> = source.keys().map(item).collect();
+    items.extend(bounds);
+    items.extend(source.star().skip(source.keys().count()).map(item));
+    items
+}
