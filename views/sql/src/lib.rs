@@ -5,6 +5,7 @@
 pub mod ast;
 pub mod cast;
 pub mod catalog;
+pub mod datetime;
 pub mod decimal;
 pub mod error;
 pub mod expr;

@@ -100,11 +100,15 @@ impl Arithmetic {
         let left = self.left.eval_in(scope)?;
         let right = self.right.eval_in(scope)?;
         if left.is_null() || right.is_null() {
-            return Ok(Value::Null);
+            // Inside a lambda a null operand fails the whole call, as it does in ksqlDB.
+            return match scope.variables {
+                [] => Ok(Value::Null),
+                _ => Err(EvalError::new("arithmetic with a null operand in a lambda")),
+            };
         }
         match self.domain {
             Domain::Int => {
-                let (Value::Int(a), Value::Int(b)) = (&left, &right) else { return Err(as_decimal(&Value::Null).unwrap_err()) };
+                let (Value::Int(a), Value::Int(b)) = (&left, &right) else { return Err(EvalError::new("not an integer")) };
                 int(self.operator, *a, *b).map(Value::Int)
             }
             Domain::BigInt => {

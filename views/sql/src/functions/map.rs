@@ -1,3 +1,62 @@
-use super::call::Row;
+//! Maps. A map has no order in SQL; here it is always sorted by key.
 
-pub(super) const FUNCTIONS: &[Row] = &[];
+use super::call::{Row, lenient, strict};
+use crate::expr::check_result_size;
+use crate::value::Value;
+
+const ENTRIES: fn(&super::call::Call<'_>) -> Result<Value, crate::expr::EvalError> =
+    |call| Ok(Value::array(call.map(0)?.iter().map(|(key, value)| Value::structure([key.clone(), value.clone()]))));
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    Row {
+        name: "map_keys",
+        category: "MAP",
+        about: "The map's keys.",
+        overloads: &[strict("(input MAP<STRING, T>) -> ARRAY<STRING>", |call| {
+            Ok(Value::array(call.map(0)?.iter().map(|(key, _)| key.clone())))
+        })],
+    },
+    Row {
+        name: "map_values",
+        category: "MAP",
+        about: "The map's values.",
+        overloads: &[strict("(input MAP<STRING, T>) -> ARRAY<T>", |call| {
+            Ok(Value::array(call.map(0)?.iter().map(|(_, value)| value.clone())))
+        })],
+    },
+    Row {
+        name: "map_union",
+        category: "MAP",
+        about: "The entries of both maps; where both have a key, the second's value.",
+        overloads: &[lenient("(map1 MAP<STRING, T>, map2 MAP<STRING, T>) -> MAP<STRING, T>", |call| {
+            match (call.value(0), call.value(1)) {
+                (Value::Map(first), Value::Map(second)) => {
+                    check_result_size(first.len() + second.len(), 0)?;
+                    Ok(Value::map(first.iter().chain(second.iter()).map(|(k, v)| (k.clone(), v.clone()))))
+                }
+                (Value::Null, second) => Ok(second.clone()),
+                (first, _) => Ok(first.clone()),
+            }
+        })],
+    },
+    Row {
+        name: "as_map",
+        category: "MAP",
+        about: "A map of the keys in one array to the values in another.",
+        overloads: &[strict("(keys ARRAY<STRING>, values ARRAY<T>) -> MAP<STRING, T>", |call| {
+            Ok(Value::map(call.array(0)?.iter().cloned().zip(call.array(1)?.iter().cloned())))
+        })],
+    },
+    Row {
+        name: "entries",
+        category: "MAP",
+        about: "The map's entries as structs of K and V, on request sorted by key.",
+        overloads: &[
+            strict("(map MAP<STRING, INT>, sorted BOOLEAN) -> ARRAY<STRUCT<K STRING, V INT>>", ENTRIES),
+            strict("(map MAP<STRING, BIGINT>, sorted BOOLEAN) -> ARRAY<STRUCT<K STRING, V BIGINT>>", ENTRIES),
+            strict("(map MAP<STRING, DOUBLE>, sorted BOOLEAN) -> ARRAY<STRUCT<K STRING, V DOUBLE>>", ENTRIES),
+            strict("(map MAP<STRING, BOOLEAN>, sorted BOOLEAN) -> ARRAY<STRUCT<K STRING, V BOOLEAN>>", ENTRIES),
+            strict("(map MAP<STRING, STRING>, sorted BOOLEAN) -> ARRAY<STRUCT<K STRING, V STRING>>", ENTRIES),
+        ],
+    },
+];
