@@ -35,7 +35,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use clean::{CleanJob, CleanReport, Cleaned};
+pub use clean::{AbortedTxn, CleanJob, CleanReport, Cleaned};
 pub use config::{Begin, Cleanup, LogConfig, Opening};
 pub use error::{LogError, ReadError};
 pub use log::{Flush, Flushed, Log, LogEntry, Replayed};

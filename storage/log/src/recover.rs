@@ -311,6 +311,10 @@ impl Recovery<'_> {
         };
         self.recovered.bytes_scanned += live.end - from;
         if let Some(to) = header.cleaned {
+            // It was synced before it took its place: whatever is wrong with it is no torn end.
+            if let Some(Broken { position, why }) = broken {
+                return Err(LogError::corrupt(path, position, why));
+            }
             (live.end_offset, live.last_index) = (to.end_offset, to.last_index);
         } else if broken.is_some() && self.reserved(file, path, live.end, len)? {
             broken = None;

@@ -1,17 +1,33 @@
 //! Compaction: of each key only the latest record stays.
+//!
+//! ```text
+//! plan (pure: is it due, how far)  ->  job (any thread: keys, then new files beside the old)
+//!                                  ->  install (the log's own thread: swap the files, then the list)
+//! ```
+//! * Only whole, sealed, committed segments are cleaned: what the replicated log may still send lies above.
+//! * Readers inside an old segment go on reading it; new reads find the new one.
+//! * Any of it can fail or crash, and the log is as before or cleaned, never in between.
+mod filter;
+mod job;
+mod keys;
+mod plan;
 mod swap;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 
 use millrace_record::Offset;
 
-use crate::{Log, LogError};
-
+pub use filter::AbortedTxn;
+pub use job::{CleanJob, Cleaned};
 pub(crate) use swap::finish_swaps;
 
-/// Rewriting to be done, on any thread.
-pub struct CleanJob(());
-
-/// Segments that were rewritten and wait to be put in place.
-pub struct Cleaned(());
+use crate::paths::FileKind;
+use crate::segment::Segment;
+use crate::start::StartFile;
+use crate::{Log, LogError, files};
+use plan::SegmentFacts;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CleanReport {
@@ -20,19 +36,61 @@ pub struct CleanReport {
     pub records_removed: u64,
 }
 
-impl CleanJob {
-    pub fn run(self) -> Result<Cleaned, LogError> {
-        Ok(Cleaned(self.0))
-    }
-}
-
 impl Log {
     /// Work for another thread, if the log is due for compaction below `upto` (committed and stable).
-    pub fn prepare_clean(&mut self, _now_ms: i64, _upto: Offset, _map_bytes: usize) -> Option<CleanJob> {
-        None
+    /// `map_bytes` is what the map of keys may take; what does not fit waits for the next round.
+    pub fn prepare_clean(&mut self, now_ms: i64, upto: Offset, map_bytes: usize) -> Option<CleanJob> {
+        let segments = self.shared.segments();
+        let facts: Vec<SegmentFacts> = segments.iter().map(|segment| SegmentFacts::of(segment)).collect();
+        let plan = plan::plan(&facts, &self.config, self.start.first_dirty, upto, now_ms)?;
+        let sources = segments.iter().filter(|segment| segment.base_offset() < plan.end).cloned().collect();
+        Some(CleanJob {
+            disk: self.disk.clone(),
+            dir: self.dir.clone(),
+            identity: self.identity,
+            config: self.config.clone(),
+            plan,
+            sources,
+            last_batches: self.producers.last_batches(),
+            aborted: Vec::new(),
+            now_ms,
+            map_bytes,
+        })
     }
 
-    pub fn install_clean(&mut self, _cleaned: Cleaned) -> Result<CleanReport, LogError> {
-        Ok(CleanReport::default())
+    /// Puts what a job rewrote in the place of what it was made from. Segments that were trimmed away in
+    /// the meantime stay away. After an error in the middle the log takes no more writes: the next start
+    /// finishes what was begun.
+    pub fn install_clean(&mut self, cleaned: Cleaned) -> Result<CleanReport, LogError> {
+        self.writable()?;
+        for output in cleaned.outputs {
+            self.install(output).inspect_err(|_| self.stop())?;
+        }
+        self.start = StartFile { first_dirty: self.start.first_dirty.max(cleaned.first_dirty), ..self.start };
+        self.start.store(self.disk.as_ref(), &self.dir)?;
+        Ok(cleaned.report)
+    }
+
+    fn install(&mut self, output: job::Output) -> Result<(), LogError> {
+        let mut segments = self.shared.segments().as_ref().clone();
+        let is_source = |segment: &Arc<Segment>| output.sources.iter().any(|source| Arc::ptr_eq(source, segment));
+        let base = output.header.base_offset;
+        if segments.iter().filter(|segment| is_source(segment)).count() != output.sources.len() {
+            return files::remove(self.disk.as_ref(), &FileKind::Cleaned.path(&self.dir, base));
+        }
+        for source in &output.sources {
+            source.pin()?;
+        }
+        swap::swap(self.disk.as_ref(), &self.dir, base, output.live.end_offset)?;
+        let segment = Arc::new(Segment::known(&self.disk, &self.dir, output.header, output.live));
+        let at = segments.iter().position(is_source).expect("the sources were just counted");
+        segments.splice(at..at + output.sources.len(), [segment.clone()]);
+        self.shared.set_segments(segments);
+        self.unsynced.retain(|part| !output.sources.iter().any(|source| Arc::ptr_eq(source, &part.segment)));
+        match self.write_index(&segment) {
+            // The segment is safe without it, and the next start makes it again.
+            Err(error) if error.is_disk_full() => Ok(()),
+            written => written,
+        }
     }
 }

@@ -148,7 +148,7 @@ impl Log {
         self.write_snapshot()
     }
 
-    fn write_index(&self, segment: &Segment) -> Result<(), LogError> {
+    pub(crate) fn write_index(&self, segment: &Segment) -> Result<(), LogError> {
         let epochs = self.shared.epochs.read().within(segment.header.first_index, segment.live().last_index);
         files::replace(self.disk.as_ref(), &segment.index_path(), &segment.encode_index(epochs), Durability::Relaxed)
     }

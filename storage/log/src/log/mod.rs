@@ -44,16 +44,16 @@ pub struct LogEntry {
 }
 
 pub struct Log {
-    disk: Arc<dyn Disk>,
-    dir: PathBuf,
-    config: LogConfig,
-    identity: u128,
-    shared: Arc<Shared>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) config: LogConfig,
+    pub(crate) identity: u128,
+    pub(crate) shared: Arc<Shared>,
     active: Arc<Segment>,
-    start: StartFile,
-    producers: Producers,
+    pub(crate) start: StartFile,
+    pub(crate) producers: Producers,
     /// Segments with unsynced bytes or without an index file, oldest first.
-    unsynced: VecDeque<Unsynced>,
+    pub(crate) unsynced: VecDeque<Unsynced>,
     synced_index: u64,
     /// Counts changes of names in the folder, and how many of them are durable.
     names_changed: u64,
@@ -68,9 +68,9 @@ pub struct Log {
     stopped: Arc<AtomicBool>,
 }
 
-struct Unsynced {
-    segment: Arc<Segment>,
-    synced_to: u64,
+pub(crate) struct Unsynced {
+    pub segment: Arc<Segment>,
+    pub synced_to: u64,
 }
 
 impl Log {
@@ -158,8 +158,12 @@ impl Log {
         retention::target(&segments, &self.config, now_ms, high_watermark).filter(|&target| target > self.start.start)
     }
 
-    fn writable(&self) -> Result<(), LogError> {
+    pub(crate) fn writable(&self) -> Result<(), LogError> {
         if self.stopped.load(Ordering::Acquire) { Err(LogError::Stopped { dir: self.dir.clone() }) } else { Ok(()) }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
     }
 
     fn latest_epoch(&self) -> Epoch {
