@@ -70,7 +70,7 @@ impl Dataflow {
             if source.topic != record.topic {
                 continue;
             }
-            context.step = Arc::from("Source");
+            context.step = Arc::clone(&source.name);
             if let Some(change) = source.read(record, context)? {
                 self.forward(*target, change, context, out)?;
             }

@@ -23,6 +23,8 @@ use crate::row::{Change, Key, Window};
 
 pub struct Source {
     pub topic: Arc<str>,
+    /// The step's name in the processing log.
+    pub name: Arc<str>,
     key: Box<dyn Codec>,
     value: Box<dyn Codec>,
     /// For each declared column, where its value comes from.
@@ -72,6 +74,7 @@ impl Source {
         }
         Ok(Source {
             topic: Arc::from(source.topic.as_str()),
+            name: Arc::from("Source"),
             key_count: keys.len(),
             key: codec(&source.key_format, Side::Key, keys)?,
             value: codec(&source.value_format, Side::Value, values)?,
@@ -156,7 +159,7 @@ impl Source {
             record: record.cloned().unwrap_or_default(),
             message: error.to_string(),
         };
-        context.log.push(LogEvent { step: Arc::from("Source"), what });
+        context.log.push(LogEvent { step: Arc::clone(&self.name), what });
     }
 }
 

@@ -11,6 +11,8 @@ mod partition_by;
 mod project;
 mod scalar;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use aggregate::{Fold, Folds, SessionAggregate, StreamAggregate, TableAggregate, WindowAggregate};
 pub use filter::Filter;

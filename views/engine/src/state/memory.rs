@@ -52,14 +52,16 @@ impl Store for MemoryStore {
     }
 
     fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
-        for ((table, key), change) in batch.rows {
+        for (table, changes) in batch.rows {
             let rows = self.tables.entry(table).or_default();
-            match change {
-                Some(stored) => {
-                    rows.insert(key, stored);
-                }
-                None => {
-                    rows.remove(&key);
+            for (key, change) in changes {
+                match change {
+                    Some(stored) => {
+                        rows.insert(key, stored);
+                    }
+                    None => {
+                        rows.remove(&key);
+                    }
                 }
             }
         }

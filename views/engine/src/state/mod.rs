@@ -41,7 +41,7 @@ pub enum StoreError {
 }
 
 /// Changed rows by table and key: `None` deletes.
-pub type Rows = BTreeMap<(TableId, Vec<u8>), Option<Stored>>;
+pub type Rows = BTreeMap<TableId, BTreeMap<Vec<u8>, Option<Stored>>>;
 
 /// What is written at once.
 #[derive(Clone, Debug, Default, PartialEq)]

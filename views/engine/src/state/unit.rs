@@ -1,6 +1,6 @@
 //! A unit of work: a store seen through the changes made since the last commit.
 
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 use crate::state::key::after_prefix;
 use crate::state::{Rows, Store, StoreError, Stored, TableId};
@@ -26,19 +26,18 @@ impl<'a> Unit<'a> {
     }
 
     pub fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
-        // The map's key owns its bytes; a range over the borrowed pair would need a custom key type for little gain.
-        match self.rows.get(&(table, key.to_vec())) {
+        match self.rows.get(&table).and_then(|rows| rows.get(key)) {
             Some(change) => Ok(change.clone()),
             None => self.base.get(table, key),
         }
     }
 
     pub fn put(&mut self, table: TableId, key: Vec<u8>, stored: Stored) {
-        self.rows.insert((table, key), Some(stored));
+        self.rows.entry(table).or_default().insert(key, Some(stored));
     }
 
     pub fn delete(&mut self, table: TableId, key: Vec<u8>) {
-        self.rows.insert((table, key), None);
+        self.rows.entry(table).or_default().insert(key, None);
     }
 
     /// The rows with `from <= key < to`, in key order, at most `limit` of them.
@@ -52,11 +51,9 @@ impl<'a> Unit<'a> {
         if to.is_some_and(|to| to <= from) {
             return Ok(Vec::new());
         }
-        let own = self.rows.range((table, from.to_vec())..);
-        let mut own = own
-            .take_while(|((in_table, key), _)| *in_table == table && to.is_none_or(|to| key.as_slice() < to))
-            .map(|((_, key), change)| (key, change))
-            .peekable();
+        let end = to.map_or(Bound::Unbounded, Bound::Excluded);
+        let own = self.rows.get(&table).into_iter();
+        let mut own = own.flat_map(|rows| rows.range::<[u8], _>((Bound::Included(from), end))).peekable();
         let mut found = Vec::new();
         self.base.scan(table, from, to, &mut |key, stored| {
             while let Some((own_key, change)) = own.next_if(|(own_key, _)| own_key.as_slice() <= key) {
@@ -107,7 +104,8 @@ mod tests {
             from in 0..20u8, to in prop::option::of(0..22u8), limit in 1..8usize,
         ) {
             let mut store = MemoryStore::new();
-            let rows = base.iter().map(|(key, number)| ((TABLE, vec![*key]), Some(stored(*number)))).collect();
+            let rows = base.iter().map(|(key, number)| (vec![*key], Some(stored(*number)))).collect();
+            let rows = Rows::from([(TABLE, rows)]);
             store.commit(Batch { rows, cut: Cut::default() }).unwrap();
             let mut unit = Unit::new(&store);
             let mut model = base;

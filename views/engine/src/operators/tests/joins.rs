@@ -1,0 +1,153 @@
+use millrace_sql::ast::JoinKind;
+use proptest::prelude::*;
+
+use super::*;
+
+const DAY: i64 = 86_400_000;
+
+fn streams(kind: JoinKind, within_ms: i64, grace_ms: Option<i64>) -> StreamStreamJoin {
+    let side = |first| SideTables { by_key: TableId(first), by_time: TableId(first + 1) };
+    StreamStreamJoin {
+        kind,
+        joiner: joiner(),
+        before_ms: within_ms,
+        after_ms: within_ms,
+        grace_ms: grace_ms.unwrap_or(DAY),
+        patient: grace_ms.is_some(),
+        left: side(1),
+        right: side(3),
+        unmatched: TableId(5),
+        registers: TableId(6),
+    }
+}
+
+fn rows(out: &[Change]) -> Vec<(Option<i64>, Option<i64>, i64)> {
+    let row = |change: &Change| {
+        let row = change.new.as_ref().unwrap();
+        (row[1].as_i64(), row[2].as_i64(), change.timestamp)
+    };
+    out.iter().map(row).collect()
+}
+
+#[test]
+fn an_outer_row_waits_for_its_span_and_the_grace() {
+    let join = streams(JoinKind::Left, 10, Some(5));
+    let out = run(&join, [
+        (Port::Left, event(1, 1, 0)),
+        (Port::Left, event(2, 2, 5)),
+        (Port::Right, event(2, 20, 15)),
+        // Stream time 15 is not yet past 0 + 10 + 5; 16 is.
+        (Port::Right, event(3, 30, 16)),
+        (Port::Left, event(1, 3, 16)),
+    ]);
+    assert_eq!(rows(&out), [(Some(2), Some(20), 15), (Some(1), None, 0)]);
+}
+
+#[test]
+fn without_a_grace_an_outer_row_comes_at_once() {
+    let out = run(&streams(JoinKind::Full, 10, None), [(Port::Left, event(1, 1, 0)), (Port::Right, event(1, 10, 5))]);
+    assert_eq!(rows(&out), [(Some(1), None, 0), (Some(1), Some(10), 5)]);
+}
+
+#[test]
+fn a_stream_meets_the_table_as_it_stands() {
+    let join = StreamTableJoin { left_outer: true, joiner: joiner(), rows: TableId(1) };
+    let deletion = Change { new: None, ..event(1, 0, 3) };
+    let out = run(&join, [
+        (Port::Left, event(1, 1, 0)),
+        (Port::Right, event(1, 10, 1)),
+        (Port::Left, event(1, 2, 2)),
+        (Port::Right, deletion),
+        (Port::Left, event(1, 3, 4)),
+    ]);
+    assert_eq!(rows(&out), [(Some(1), None, 0), (Some(2), Some(10), 2), (Some(3), None, 4)]);
+}
+
+/// Which side a change belongs to, and the change.
+fn changes() -> impl Strategy<Value = Vec<(bool, i32, Option<i64>)>> {
+    prop::collection::vec((any::<bool>(), 0..4i32, prop::option::weighted(0.7, 0..4i64)), 0..40)
+}
+
+fn apply(table: &mut BTreeMap<i32, i64>, k: i32, value: Option<i64>) {
+    match value {
+        Some(value) => table.insert(k, value),
+        None => table.remove(&k),
+    };
+}
+
+fn sides(changes: &[(bool, i32, Option<i64>)]) -> (BTreeMap<i32, i64>, BTreeMap<i32, i64>) {
+    let (mut left, mut right) = (BTreeMap::new(), BTreeMap::new());
+    for (is_left, k, value) in changes {
+        apply(if *is_left { &mut left } else { &mut right }, *k, *value);
+    }
+    (left, right)
+}
+
+fn fed(changes: &[(bool, i32, Option<i64>)]) -> Vec<(Port, Change)> {
+    let change = |(at, (is_left, k, value)): (usize, &(bool, i32, Option<i64>))| {
+        let new = value.map(|value| row(*k, value));
+        let change = Change { key: Some(key(*k)), window: None, new, old: None, timestamp: at as i64 };
+        (if *is_left { Port::Left } else { Port::Right }, change)
+    };
+    changes.iter().enumerate().map(change).collect()
+}
+
+fn found(out: &[Change]) -> BTreeMap<i64, (Option<i64>, Option<i64>)> {
+    net(out).into_values().map(|row| (row[0].as_i64().unwrap(), (row[1].as_i64(), row[2].as_i64()))).collect()
+}
+
+proptest! {
+    /// With time enough, the pairs within the span are all there are, whatever their order.
+    #[test]
+    fn streams_join_every_pair_within(events in prop::collection::vec((any::<bool>(), 0..3i32, 0..60i64), 0..40)) {
+        let numbered: Vec<_> = events.iter().enumerate().map(|(at, (side, k, time))| (*side, *k, at as i64, *time)).collect();
+        let port = |is_left: bool| if is_left { Port::Left } else { Port::Right };
+        let out = run(&streams(JoinKind::Inner, 7, None), numbered.iter().map(|(side, k, v, t)| (port(*side), event(*k, *v, *t))));
+        let mut wanted = Vec::new();
+        for (_, k, left, at) in numbered.iter().filter(|(is_left, ..)| *is_left) {
+            for (_, _, right, to) in numbered.iter().filter(|(is_left, other, ..)| !*is_left && other == k) {
+                if (at - to).abs() <= 7 {
+                    wanted.push((Some(*left), Some(*right), *at.max(to)));
+                }
+            }
+        }
+        let mut pairs = rows(&out);
+        pairs.sort();
+        wanted.sort();
+        prop_assert_eq!(pairs, wanted);
+    }
+
+    #[test]
+    fn tables_join_as_their_last_rows(changes in changes(), kind in prop::sample::select(vec![JoinKind::Inner, JoinKind::Left, JoinKind::Right, JoinKind::Full])) {
+        let join = TableTableJoin { kind, joiner: joiner(), left: TableId(1), right: TableId(2) };
+        let out = run(&join, fed(&changes));
+        let (left, right) = sides(&changes);
+        let keys = left.keys().chain(right.keys());
+        let wanted: BTreeMap<_, _> = keys
+            .map(|k| (i64::from(*k), (left.get(k).copied(), right.get(k).copied())))
+            .filter(|(_, (left, right))| match kind {
+                JoinKind::Inner => left.is_some() && right.is_some(),
+                JoinKind::Left => left.is_some(),
+                JoinKind::Right => right.is_some(),
+                JoinKind::Full => true,
+            })
+            .collect();
+        prop_assert_eq!(found(&out), wanted);
+    }
+
+    /// The left value names the right key.
+    #[test]
+    fn foreign_keys_join_as_the_last_rows(changes in changes(), left_outer in any::<bool>()) {
+        let (left_rows, right_rows, subscriptions) = (TableId(1), TableId(2), TableId(3));
+        let reference = scalar("CAST(V AS INT)");
+        let join = ForeignKeyJoin { left_outer, reference, joiner: joiner(), left: left_rows, right: right_rows, subscriptions };
+        let out = run(&join, fed(&changes));
+        let (left, right) = sides(&changes);
+        let wanted: BTreeMap<_, _> = left
+            .iter()
+            .map(|(k, name)| (i64::from(*k), (Some(*name), right.get(&(*name as i32)).copied())))
+            .filter(|(_, (_, right))| left_outer || right.is_some())
+            .collect();
+        prop_assert_eq!(found(&out), wanted);
+    }
+}
