@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use millrace_formats::{Codec, ColumnSpec, Side, codec, window};
-use millrace_sql::cast::double_text;
+use millrace_sql::cast::{base64, double_text};
 use millrace_sql::plan::{DataSource, Format, WindowType};
 use millrace_sql::schema::{Column, Role};
 use millrace_sql::types::SqlType;
@@ -149,7 +149,7 @@ fn kafka(node: &Json, sql_type: &SqlType) -> Result<Bytes, String> {
 fn plain(value: &Value, sql_type: &SqlType) -> Json {
     match value {
         Value::Null => Json::Null,
-        Value::Bytes(bytes) => Json::String(String::from_utf8_lossy(bytes).into_owned()),
+        Value::Bytes(bytes) => Json::String(base64(bytes)),
         Value::String(text) => Json::String(text.to_string()),
         Value::Double(number) => double_text(*number).parse::<Number>().map_or(Json::Null, Json::Number),
         other => {
