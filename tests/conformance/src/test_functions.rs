@@ -36,7 +36,7 @@ pub fn registry() -> Registry {
 
 fn function(name: &str, overloads: &[(&str, Body)]) -> ScalarFunction {
     let overload = |(text, body): &(&str, Body)| {
-        Some(ScalarOverload { signature: Signature::parse(text).ok()?, strict: false, derive: None, body: Arc::new(*body) })
+        Some(ScalarOverload { signature: Signature::parse(text).ok()?, strict: false, tolerant: false, derive: None, body: Arc::new(*body) })
     };
     ScalarFunction {
         name: name.to_string(),
