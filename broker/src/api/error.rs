@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use millrace_cluster::decide::{Reason, Refusal};
+use millrace_coordinator::GroupError;
 use millrace_protocol::{ErrorCode, StrBytes};
 use millrace_shard::{AppendError, ReadError, ShardError};
 
+use crate::coordinators::CoordinatorError;
 use crate::folded::FoldedError;
 
 /// A Kafka error on its way into a response.
@@ -123,5 +125,33 @@ impl From<FoldedError> for ApiError {
             FoldedError::Read(error) => error.into(),
             FoldedError::Unreadable { .. } => said(ErrorCode::UnknownServerError, &error),
         }
+    }
+}
+
+/// What a group says no with.
+pub fn group_code(error: GroupError) -> ErrorCode {
+    match error {
+        GroupError::InvalidGroupId => ErrorCode::InvalidGroupId,
+        GroupError::InvalidSessionTimeout => ErrorCode::InvalidSessionTimeout,
+        GroupError::InconsistentProtocol => ErrorCode::InconsistentGroupProtocol,
+        GroupError::UnknownMember => ErrorCode::UnknownMemberId,
+        GroupError::MemberIdRequired => ErrorCode::MemberIdRequired,
+        GroupError::FencedInstance => ErrorCode::FencedInstanceId,
+        GroupError::IllegalGeneration => ErrorCode::IllegalGeneration,
+        GroupError::RebalanceInProgress => ErrorCode::RebalanceInProgress,
+        GroupError::GroupFull => ErrorCode::GroupMaxSizeReached,
+        GroupError::GroupNotFound => ErrorCode::GroupIdNotFound,
+        GroupError::NonEmptyGroup => ErrorCode::NonEmptyGroup,
+        GroupError::SubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
+        GroupError::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
+    }
+}
+
+/// Why a group could not even be asked. All of these make a client look for the coordinator again.
+pub fn coordinator_code(error: CoordinatorError) -> ErrorCode {
+    match error {
+        CoordinatorError::NotAvailable => ErrorCode::CoordinatorNotAvailable,
+        CoordinatorError::NotCoordinator => ErrorCode::NotCoordinator,
+        CoordinatorError::Loading => ErrorCode::CoordinatorLoadInProgress,
     }
 }

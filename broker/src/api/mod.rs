@@ -10,18 +10,29 @@
 //! Until all three are there it is not advertised.
 pub(crate) mod api_versions;
 mod context;
+mod delete_groups;
 mod delete_records;
 mod describe_cluster;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod error;
 pub(crate) mod find;
+mod find_coordinator;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
+mod sync_group;
 pub mod table;
 pub(crate) mod view;
 

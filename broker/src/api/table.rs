@@ -10,8 +10,10 @@ use millrace_protocol::header::Opening;
 use millrace_protocol::{Malformed, messages, shapes};
 
 use super::{
-    Context, api_versions, delete_records, describe_cluster, describe_log_dirs, describe_producers, describe_quorum,
-    describe_topic_partitions, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
+    Context, api_versions, delete_groups, delete_records, describe_cluster, describe_groups,
+    describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions, find_coordinator,
+    heartbeat, init_producer_id, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit,
+    offset_delete, offset_fetch, offset_for_leader_epoch, sync_group,
 };
 
 /// A request whose frame is complete and whose header has been read.
@@ -89,11 +91,22 @@ macro_rules! control {
 pub static APIS: &[Api] = &[
     control!(2 ListOffsets 1..=10, 6, messages::ListOffsetsRequest, shapes::LIST_OFFSETS, list_offsets::handle),
     control!(3 Metadata 0..=13, 9, messages::MetadataRequest, shapes::METADATA, metadata::handle),
+    control!(8 OffsetCommit 2..=9, 8, messages::OffsetCommitRequest, shapes::OFFSET_COMMIT, offset_commit::handle),
+    control!(9 OffsetFetch 1..=9, 6, messages::OffsetFetchRequest, shapes::OFFSET_FETCH, offset_fetch::handle),
+    control!(10 FindCoordinator 0..=6, 3, messages::FindCoordinatorRequest, shapes::FIND_COORDINATOR, find_coordinator::handle),
+    control!(11 JoinGroup 0..=9, 6, messages::JoinGroupRequest, shapes::JOIN_GROUP, join_group::handle),
+    control!(12 Heartbeat 0..=4, 4, messages::HeartbeatRequest, shapes::HEARTBEAT, heartbeat::handle),
+    control!(13 LeaveGroup 0..=5, 4, messages::LeaveGroupRequest, shapes::LEAVE_GROUP, leave_group::handle),
+    control!(14 SyncGroup 0..=5, 4, messages::SyncGroupRequest, shapes::SYNC_GROUP, sync_group::handle),
+    control!(15 DescribeGroups 0..=6, 5, messages::DescribeGroupsRequest, shapes::DESCRIBE_GROUPS, describe_groups::handle),
+    control!(16 ListGroups 0..=5, 3, messages::ListGroupsRequest, shapes::LIST_GROUPS, list_groups::handle),
     control!(18 ApiVersions 0..=4, 3, messages::ApiVersionsRequest, shapes::API_VERSIONS, api_versions::handle),
     control!(21 DeleteRecords 0..=2, 2, messages::DeleteRecordsRequest, shapes::DELETE_RECORDS, delete_records::handle),
     control!(22 InitProducerId 0..=5, 2, messages::InitProducerIdRequest, shapes::INIT_PRODUCER_ID, init_producer_id::handle),
     control!(23 OffsetForLeaderEpoch 2..=4, 4, messages::OffsetForLeaderEpochRequest, shapes::OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch::handle),
     control!(35 DescribeLogDirs 1..=4, 2, messages::DescribeLogDirsRequest, shapes::DESCRIBE_LOG_DIRS, describe_log_dirs::handle),
+    control!(42 DeleteGroups 0..=2, 2, messages::DeleteGroupsRequest, shapes::DELETE_GROUPS, delete_groups::handle),
+    control!(47 OffsetDelete 0..=0, NEVER, messages::OffsetDeleteRequest, shapes::OFFSET_DELETE, offset_delete::handle),
     control!(55 DescribeQuorum 0..=2, 0, messages::DescribeQuorumRequest, shapes::DESCRIBE_QUORUM, describe_quorum::handle),
     control!(60 DescribeCluster 0..=2, 0, messages::DescribeClusterRequest, shapes::DESCRIBE_CLUSTER, describe_cluster::handle),
     control!(61 DescribeProducers 0..=0, 0, messages::DescribeProducersRequest, shapes::DESCRIBE_PRODUCERS, describe_producers::handle),

@@ -70,6 +70,8 @@ pub fn topic_name(name: &str) -> TopicName {
 pub const TOPIC_OPERATIONS: i32 = bits(&[3, 4, 5, 6, 7, 8, 10, 11]);
 /// The same for the cluster.
 pub const CLUSTER_OPERATIONS: i32 = bits(&[5, 7, 8, 9, 10, 11, 12]);
+/// The same for a group.
+pub const GROUP_OPERATIONS: i32 = bits(&[3, 6, 8, 10, 11]);
 /// "Not asked for."
 pub const NO_OPERATIONS: i32 = i32::MIN;
 

@@ -1,6 +1,4 @@
-use millrace_coordinator::GroupError;
-
-/// Why a group request has no answer of the group's own.
+/// Why a group could not be asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CoordinatorError {
     #[error("the group coordinator is not available")]
@@ -9,6 +7,4 @@ pub enum CoordinatorError {
     NotCoordinator,
     #[error("the group coordinator is still reading its log")]
     Loading,
-    #[error(transparent)]
-    Group(#[from] GroupError),
 }
