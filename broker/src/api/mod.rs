@@ -8,25 +8,36 @@
 //!
 //! To add an API: its shape in `millrace_protocol::shapes`, its file here, its row in `table`.
 //! Until all three are there it is not advertised.
+mod alter_configs;
 pub(crate) mod api_versions;
+mod configs;
 mod context;
+mod create_partitions;
+mod create_topics;
 mod delete_groups;
 mod delete_records;
+mod delete_topics;
+mod describe_acls;
 mod describe_cluster;
+mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod error;
 pub(crate) mod find;
 mod find_coordinator;
 mod heartbeat;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_delete;

@@ -10,9 +10,11 @@ use millrace_protocol::header::Opening;
 use millrace_protocol::{Malformed, messages, shapes};
 
 use super::{
-    Context, api_versions, delete_groups, delete_records, describe_cluster, describe_groups,
-    describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions, find_coordinator,
-    heartbeat, init_producer_id, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit,
+    Context, alter_configs, api_versions, configs, create_partitions, create_topics, delete_groups,
+    delete_records, delete_topics, describe_acls, describe_cluster, describe_configs, describe_groups,
+    describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions, elect_leaders,
+    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
+    list_config_resources, list_groups, list_offsets, list_partition_reassignments, metadata, offset_commit,
     offset_delete, offset_fetch, offset_for_leader_epoch, sync_group,
 };
 
@@ -101,15 +103,25 @@ pub static APIS: &[Api] = &[
     control!(15 DescribeGroups 0..=6, 5, messages::DescribeGroupsRequest, shapes::DESCRIBE_GROUPS, describe_groups::handle),
     control!(16 ListGroups 0..=5, 3, messages::ListGroupsRequest, shapes::LIST_GROUPS, list_groups::handle),
     control!(18 ApiVersions 0..=4, 3, messages::ApiVersionsRequest, shapes::API_VERSIONS, api_versions::handle),
+    control!(19 CreateTopics 2..=7, 5, messages::CreateTopicsRequest, shapes::CREATE_TOPICS, create_topics::handle),
+    control!(20 DeleteTopics 1..=6, 4, messages::DeleteTopicsRequest, shapes::DELETE_TOPICS, delete_topics::handle),
     control!(21 DeleteRecords 0..=2, 2, messages::DeleteRecordsRequest, shapes::DELETE_RECORDS, delete_records::handle),
     control!(22 InitProducerId 0..=5, 2, messages::InitProducerIdRequest, shapes::INIT_PRODUCER_ID, init_producer_id::handle),
     control!(23 OffsetForLeaderEpoch 2..=4, 4, messages::OffsetForLeaderEpochRequest, shapes::OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch::handle),
+    control!(29 DescribeAcls 1..=3, 2, messages::DescribeAclsRequest, shapes::DESCRIBE_ACLS, describe_acls::handle),
+    control!(32 DescribeConfigs 1..=4, 4, messages::DescribeConfigsRequest, shapes::DESCRIBE_CONFIGS, describe_configs::handle),
+    control!(33 AlterConfigs 0..=2, 2, messages::AlterConfigsRequest, shapes::ALTER_CONFIGS, alter_configs::handle),
     control!(35 DescribeLogDirs 1..=4, 2, messages::DescribeLogDirsRequest, shapes::DESCRIBE_LOG_DIRS, describe_log_dirs::handle),
+    control!(37 CreatePartitions 0..=3, 2, messages::CreatePartitionsRequest, shapes::CREATE_PARTITIONS, create_partitions::handle),
     control!(42 DeleteGroups 0..=2, 2, messages::DeleteGroupsRequest, shapes::DELETE_GROUPS, delete_groups::handle),
+    control!(43 ElectLeaders 0..=2, 2, messages::ElectLeadersRequest, shapes::ELECT_LEADERS, elect_leaders::handle),
+    control!(44 IncrementalAlterConfigs 0..=1, 1, messages::IncrementalAlterConfigsRequest, shapes::INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs::handle),
+    control!(46 ListPartitionReassignments 0..=0, 0, messages::ListPartitionReassignmentsRequest, shapes::LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments::handle),
     control!(47 OffsetDelete 0..=0, NEVER, messages::OffsetDeleteRequest, shapes::OFFSET_DELETE, offset_delete::handle),
     control!(55 DescribeQuorum 0..=2, 0, messages::DescribeQuorumRequest, shapes::DESCRIBE_QUORUM, describe_quorum::handle),
     control!(60 DescribeCluster 0..=2, 0, messages::DescribeClusterRequest, shapes::DESCRIBE_CLUSTER, describe_cluster::handle),
     control!(61 DescribeProducers 0..=0, 0, messages::DescribeProducersRequest, shapes::DESCRIBE_PRODUCERS, describe_producers::handle),
+    control!(74 ListConfigResources 0..=1, 0, messages::ListConfigResourcesRequest, shapes::LIST_CONFIG_RESOURCES, list_config_resources::handle),
     control!(75 DescribeTopicPartitions 0..=0, 0, messages::DescribeTopicPartitionsRequest, shapes::DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions::handle),
 ];
 

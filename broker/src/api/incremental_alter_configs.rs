@@ -1,0 +1,52 @@
+//! IncrementalAlterConfigs (44): single configs are set, unset, or, if they are lists, added to and
+//! taken from. Open partitions have the change when the answer leaves.
+use millrace_cluster::decide::{Change, ConfigAsk, Decision, Operation, incremental_alter};
+use millrace_protocol::StrBytes;
+use millrace_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use millrace_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+
+use super::{ApiError, Context, configs};
+
+pub async fn handle(ctx: &Context, request: IncrementalAlterConfigsRequest, _version: i16) -> IncrementalAlterConfigsResponse {
+    let named: Vec<(i8, StrBytes)> =
+        request.resources.iter().map(|resource| (resource.resource_type, resource.resource_name.clone())).collect();
+    let asks = request.resources.into_iter().map(|resource| ConfigAsk {
+        resource: configs::resource(resource.resource_type, &resource.resource_name),
+        changes: resource
+            .configs
+            .into_iter()
+            .map(|config| Change {
+                name: config.name.to_string(),
+                operation: operation(config.config_operation),
+                value: config.value.as_ref().map(StrBytes::to_string),
+            })
+            .collect(),
+    });
+    let (asks, validate_only) = (asks.collect::<Vec<_>>(), request.validate_only);
+    let decided = ctx.node.change(move |cluster| {
+        let decision = incremental_alter(cluster, &asks);
+        if validate_only { Decision::only_reply(decision.reply) } else { decision }
+    });
+    let outcomes = match decided.await {
+        Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(ApiError::from)).collect::<Vec<_>>(),
+        Err(error) => named.iter().map(|_| Err(error.clone())).collect(),
+    };
+    let responses = named.into_iter().zip(outcomes).map(|((kind, name), outcome)| {
+        let response = AlterConfigsResourceResponse::default().with_resource_type(kind).with_resource_name(name);
+        match outcome {
+            Ok(()) => response.with_error_message(None),
+            Err(error) => response.with_error_code(error.wire()).with_error_message(error.wire_message()),
+        }
+    });
+    IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
+}
+
+fn operation(number: i8) -> Operation {
+    match number {
+        0 => Operation::Set,
+        1 => Operation::Delete,
+        2 => Operation::Append,
+        3 => Operation::Subtract,
+        other => Operation::Unknown(other),
+    }
+}
