@@ -2,7 +2,7 @@
 //!
 //! The binary's main adds its own `start` to [`command`], parses, and hands every other subcommand to [`run`]:
 //!
-//! ```ignore
+//! ```text
 //! let matches = millrace_cli::command().subcommand(start()).get_matches();
 //! match matches.subcommand() {
 //!     Some(("start", given)) => serve(given),

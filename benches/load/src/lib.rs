@@ -1,1 +1,0 @@
-//! A lean load driver, beside Apache Kafka in one run.
