@@ -1,0 +1,156 @@
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use millrace_engine::state::{Batch, Cut, Store, StoreError, Stored, TableId};
+use parking_lot::Mutex;
+
+use crate::database::{Caches, Database};
+use crate::resident::Resident;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// For the resident rows of this store.
+    pub memory_bytes: usize,
+}
+
+/// A view partition's rows. Reads may come from one thread while it is borrowed shared; the owner writes.
+pub struct DiskStore {
+    database: Arc<Database>,
+    // Reads move rows into memory.
+    resident: Mutex<Resident>,
+    cut: Cut,
+    settings: Settings,
+}
+
+/// The rows of one cut, readable without holding up the owner.
+pub struct Snapshot {
+    database: Arc<Database>,
+    pub cut: Cut,
+}
+
+impl DiskStore {
+    /// Comes back with the rows and the cut of the last write-back.
+    pub fn open(dir: &Path, caches: &Caches, settings: Settings) -> Result<DiskStore, StoreError> {
+        let database = Database::open(dir, caches)?;
+        let cut = database.cut()?;
+        Ok(DiskStore { database: Arc::new(database), resident: Mutex::default(), cut, settings })
+    }
+
+    /// Writes the dirty rows and the cut behind them, as one batch.
+    pub fn write_back(&mut self) -> Result<(), StoreError> {
+        let resident = self.resident.get_mut();
+        self.database.write(resident.dirty(), &self.cut)?;
+        resident.written(self.settings.memory_bytes);
+        Ok(())
+    }
+
+    /// Whether everything up to this cut can be forgotten by the inputs: the cut that a crash would bring back.
+    pub fn durable_cut(&self) -> Result<Cut, StoreError> {
+        self.database.cut()
+    }
+
+    /// Writes back, so that the database alone holds the rows of the cut, and gives them to read elsewhere.
+    /// Between this call and [`Snapshot::read`] the owner must stay put; `read` is quick to freeze and free to take long.
+    pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
+        self.write_back()?;
+        Ok(Snapshot { database: self.database.clone(), cut: self.cut.clone() })
+    }
+
+    pub fn memory_bytes(&self) -> usize {
+        self.resident.lock().bytes()
+    }
+
+    pub fn disk_bytes(&self) -> u64 {
+        self.database.disk_bytes()
+    }
+}
+
+impl Snapshot {
+    /// Freezes the rows, then calls `frozen` (let the owner go on there), then visits.
+    pub fn read(
+        &self,
+        table: TableId,
+        range: (&[u8], Option<&[u8]>),
+        frozen: impl FnOnce(),
+        visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.database.frozen(|rows| {
+            frozen();
+            rows.scan(table, range.0, range.1, visit)
+        })
+    }
+}
+
+impl Store for DiskStore {
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
+        let mut resident = self.resident.lock();
+        let full = (table, key.to_vec());
+        if let Some(known) = resident.get(&full) {
+            return Ok(known);
+        }
+        let found = self.database.get(table, key)?;
+        let room = self.settings.memory_bytes.saturating_sub(resident.dirty_bytes());
+        resident.remember(full, found.clone(), room);
+        Ok(found)
+    }
+
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        if to.is_some_and(|to| to <= from) {
+            return Ok(());
+        }
+        let resident = self.resident.lock();
+        let mut dirty = resident
+            .dirty()
+            .range((table, from.to_vec())..)
+            .take_while(|((in_table, key), _)| *in_table == table && to.is_none_or(|to| key.as_slice() < to))
+            .map(|((_, key), row)| (key.as_slice(), row.as_ref()))
+            .peekable();
+        let mut stopped = false;
+        self.database.scan(table, from, to, &mut |key, stored| {
+            while let Some((own, row)) = dirty.next_if(|(own, _)| *own <= key) {
+                if row.is_some_and(|row| visit(own, row).is_break()) {
+                    stopped = true;
+                    return ControlFlow::Break(());
+                }
+                if own == key {
+                    return ControlFlow::Continue(());
+                }
+            }
+            let flow = visit(key, stored);
+            stopped = flow.is_break();
+            flow
+        })?;
+        if !stopped {
+            for (key, row) in dirty {
+                if row.is_some_and(|row| visit(key, row).is_break()) {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn cut(&self) -> Result<Cut, StoreError> {
+        Ok(self.cut.clone())
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        let resident = self.resident.get_mut();
+        for (key, row) in batch.rows {
+            resident.change(key, row);
+        }
+        self.cut = batch.cut;
+        // Half the budget for what is still to be written leaves the other half for what is read.
+        if resident.dirty_bytes() > self.settings.memory_bytes / 2 {
+            self.write_back()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Rows in memory: dirty ones until they are written back, clean ones until the room is needed.
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use millrace_engine::state::{Rows, Stored, TableId};
+
+pub type RowKey = (TableId, Vec<u8>);
+
+/// What a row costs beside its bytes: the map's node, the Arc, the values' headers.
+const OVERHEAD: usize = 160;
+
+/// A clean row, and whether it was read since the hand of the clock last passed it.
+struct Clean {
+    stored: Option<Stored>,
+    bytes: usize,
+    touched: bool,
+}
+
+/// Second-chance ("clock") cache of clean rows beside the ordered map of dirty ones.
+#[derive(Default)]
+pub struct Resident {
+    dirty: BTreeMap<RowKey, Option<Stored>>,
+    dirty_bytes: usize,
+    clean: HashMap<Arc<RowKey>, Clean>,
+    clock: VecDeque<Arc<RowKey>>,
+    clean_bytes: usize,
+}
+
+impl Resident {
+    /// `Some(None)`: known to be absent.
+    pub fn get(&mut self, key: &RowKey) -> Option<Option<Stored>> {
+        if let Some(change) = self.dirty.get(key) {
+            return Some(change.clone());
+        }
+        let clean = self.clean.get_mut(key)?;
+        clean.touched = true;
+        Some(clean.stored.clone())
+    }
+
+    pub fn change(&mut self, key: RowKey, row: Option<Stored>) {
+        if let Some(clean) = self.clean.get_mut(&key) {
+            // The clean copy would be stale; its place in the clock is found empty later.
+            self.clean_bytes -= clean.bytes;
+            self.clean.remove(&key);
+        }
+        let bytes = cost(&key, row.as_ref());
+        self.dirty_bytes += bytes;
+        match self.dirty.entry(key) {
+            std::collections::btree_map::Entry::Occupied(mut entry) => {
+                self.dirty_bytes -= cost(entry.key(), entry.get().as_ref());
+                entry.insert(row);
+            }
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(row);
+            }
+        }
+    }
+
+    /// Remembers what the database said, within `room` bytes of clean rows.
+    pub fn remember(&mut self, key: RowKey, stored: Option<Stored>, room: usize) {
+        let bytes = cost(&key, stored.as_ref());
+        if bytes > room {
+            return;
+        }
+        let key = Arc::new(key);
+        if let Some(before) = self.clean.insert(key.clone(), Clean { stored, bytes, touched: false }) {
+            self.clean_bytes -= before.bytes;
+        } else {
+            self.clock.push_back(key);
+        }
+        self.clean_bytes += bytes;
+        self.evict(room);
+    }
+
+    fn evict(&mut self, room: usize) {
+        while self.clean_bytes > room {
+            let Some(key) = self.clock.pop_front() else { return };
+            let Some(clean) = self.clean.get_mut(&key) else { continue };
+            if clean.touched {
+                clean.touched = false;
+                self.clock.push_back(key);
+            } else {
+                self.clean_bytes -= clean.bytes;
+                self.clean.remove(&key);
+            }
+        }
+    }
+
+    pub fn dirty(&self) -> &Rows {
+        &self.dirty
+    }
+
+    pub fn dirty_bytes(&self) -> usize {
+        self.dirty_bytes
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.dirty_bytes + self.clean_bytes
+    }
+
+    /// The dirty rows have been written: they stay as clean ones, as far as there is room.
+    pub fn written(&mut self, room: usize) {
+        self.dirty_bytes = 0;
+        for (key, stored) in std::mem::take(&mut self.dirty) {
+            self.remember(key, stored, room);
+        }
+        // Keys whose clean row was changed leave an entry in the clock; without this they would pile up.
+        if self.clock.len() > 2 * self.clean.len() + 64 {
+            let clean = &self.clean;
+            self.clock.retain(|key| clean.contains_key(key));
+            let mut seen = std::collections::HashSet::with_capacity(self.clock.len());
+            self.clock.retain(|key| seen.insert(key.clone()));
+        }
+    }
+}
+
+/// An estimate that errs on the high side for flat rows.
+fn cost(key: &RowKey, stored: Option<&Stored>) -> usize {
+    OVERHEAD + key.1.len() + stored.map_or(0, |stored| stored.row.iter().map(millrace_engine::state::value_bytes).sum())
+}

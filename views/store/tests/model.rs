@@ -1,0 +1,114 @@
+//! The store on disk against the one in memory, through crashes at any point.
+use std::ops::ControlFlow;
+
+use millrace_engine::state::{Batch, Cut, InputId, MemoryStore, Rows, Store, Stored, TableId};
+use millrace_sql::value::Value;
+use millrace_store::{Caches, DiskStore, Settings};
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Act {
+    /// (table, key, value; none deletes).
+    Commit(Vec<(u32, u8, Option<i32>)>),
+    WriteBack,
+    /// Forgets everything that was not written back.
+    Crash,
+    Read(u32, u8),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let change = (0..2u32, 0..24u8, proptest::option::of(0..99i32));
+    prop_oneof![
+        5 => proptest::collection::vec(change, 0..12).prop_map(Act::Commit),
+        1 => Just(Act::WriteBack),
+        1 => Just(Act::Crash),
+        4 => (0..2u32, 0..24u8).prop_map(|(table, key)| Act::Read(table, key)),
+    ]
+}
+
+fn all(store: &dyn Store, table: TableId, from: &[u8], to: Option<&[u8]>) -> Vec<(Vec<u8>, Stored)> {
+    let mut found = Vec::new();
+    store
+        .scan(table, from, to, &mut |key, stored| {
+            found.push((key.to_vec(), stored.clone()));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// It always holds the rows of its cut, within a budget that is too small for all of them; after a crash it
+    /// holds the rows of an earlier cut: the model's state when that cut was written.
+    #[test]
+    fn equals_memory_at_its_cut(acts in proptest::collection::vec(act(), 1..60), memory_bytes in prop_oneof![Just(600usize), Just(1 << 20)]) {
+        let dir = tempfile::tempdir().unwrap();
+        let caches = Caches::new(8 << 20);
+        let input = InputId::new("t", 0);
+        let mut store = DiskStore::open(dir.path(), &caches, Settings { memory_bytes }).unwrap();
+        let mut history = vec![MemoryStore::new()];
+        for act in acts {
+            match act {
+                Act::Commit(changes) => {
+                    let mut cut = Cut::default();
+                    cut.advance(&input, history.len() as i64);
+                    let mut rows = Rows::new();
+                    for (table, key, value) in changes {
+                        let stored = value.map(|value| Stored { row: vec![Value::Int(value)].into(), timestamp: 3 });
+                        rows.insert((TableId(table), vec![key]), stored);
+                    }
+                    let batch = Batch { rows, cut };
+                    let mut model = history.last().unwrap().clone();
+                    model.commit(batch.clone()).unwrap();
+                    history.push(model);
+                    store.commit(batch).unwrap();
+                }
+                Act::WriteBack => {
+                    store.write_back().unwrap();
+                    prop_assert_eq!(store.durable_cut().unwrap(), history.last().unwrap().cut().unwrap());
+                }
+                Act::Crash => {
+                    drop(store);
+                    store = DiskStore::open(dir.path(), &caches, Settings { memory_bytes }).unwrap();
+                    let at = store.cut().unwrap().next(&input).unwrap_or(0) as usize;
+                    history.truncate(at + 1);
+                }
+                Act::Read(table, key) => {
+                    let model = history.last().unwrap();
+                    prop_assert_eq!(store.get(TableId(table), &[key]).unwrap(), model.get(TableId(table), &[key]).unwrap());
+                }
+            }
+            let model = history.last().unwrap();
+            prop_assert_eq!(store.cut().unwrap(), model.cut().unwrap());
+            for table in [TableId(0), TableId(1)] {
+                prop_assert_eq!(all(&store, table, &[], None), all(model, table, &[], None));
+                prop_assert_eq!(all(&store, table, &[5], Some(&[17])), all(model, table, &[5], Some(&[17])));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_does_not_see_what_comes_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = DiskStore::open(dir.path(), &Caches::new(8 << 20), Settings { memory_bytes: 1 << 20 }).unwrap();
+    let row = |n: i32| Some(Stored { row: vec![Value::Int(n)].into(), timestamp: 0 });
+    let change = |n: i32| Batch { rows: Rows::from([((TableId(0), vec![1]), row(n))]), cut: Cut::default() };
+    store.commit(change(1)).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let mut seen = Vec::new();
+    let later = || {
+        store.commit(change(2)).unwrap();
+        store.write_back().unwrap();
+    };
+    snapshot
+        .read(TableId(0), (&[], None), later, &mut |_, stored| {
+            seen.push(stored.clone());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(seen, [row(1).unwrap()]);
+    assert_eq!(store.get(TableId(0), &[1]).unwrap(), row(2));
+}
