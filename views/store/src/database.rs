@@ -74,7 +74,7 @@ impl Database {
             }
         }
         batch.put(CUT_KEY, encode_cut(cut));
-        self.0.write(&batch).map_err(trouble)
+        self.0.write(batch).map_err(trouble)
     }
 
     pub fn scan(

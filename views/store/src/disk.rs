@@ -37,6 +37,16 @@ impl DiskStore {
         Ok(DiskStore { database: Arc::new(database), resident: Mutex::default(), cut, settings })
     }
 
+    /// Half the budget is taken by rows still to be written; the other half stays for what is read. The owner writes back
+    /// as soon as whatever else its cut stands for (records of a sink) is durable, never before.
+    pub fn wants_write_back(&self) -> bool {
+        self.resident.lock().dirty_bytes() > self.settings.memory_bytes / 2
+    }
+
+    pub fn has_unwritten(&self) -> bool {
+        !self.resident.lock().dirty().is_empty()
+    }
+
     /// Writes the dirty rows and the cut behind them, as one batch.
     pub fn write_back(&mut self) -> Result<(), StoreError> {
         let resident = self.resident.get_mut();
@@ -147,10 +157,6 @@ impl Store for DiskStore {
             resident.change(key, row);
         }
         self.cut = batch.cut;
-        // Half the budget for what is still to be written leaves the other half for what is read.
-        if resident.dirty_bytes() > self.settings.memory_bytes / 2 {
-            self.write_back()?;
-        }
         Ok(())
     }
 }
