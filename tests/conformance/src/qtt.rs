@@ -13,7 +13,7 @@ use crate::case::{Case, Expected, RecordNode};
 use crate::compare::{self, Actual, Numbers, Rules};
 use crate::post;
 use crate::report::Verdict;
-use crate::session::{Failure, Session};
+use crate::session::{self, Failure, Session};
 use crate::wire::Wire;
 
 pub fn run(case: &Case) -> Verdict {
@@ -21,6 +21,7 @@ pub fn run(case: &Case) -> Verdict {
     for topic in &case.topics {
         session.bench.create_topic(&topic.name, topic.partitions);
     }
+    session.declare_topics(&case.statements, session::DEFAULT_PARTITIONS);
     for record in case.inputs.iter().chain(&case.outputs) {
         session.reserve_topic(&record.topic);
     }
@@ -51,7 +52,6 @@ pub fn rejected(expected: &Expected, failure: Option<Failure>, statements: usize
 }
 
 fn statements(case: &Case, session: &mut Session) -> Result<(), Failure> {
-    session.declare_topics(&case.statements);
     for (at, text) in case.statements.iter().enumerate() {
         session.execute_text(text).map_err(|failure| failure.at(at))?;
     }

@@ -38,6 +38,7 @@ struct Scenario {
 
 impl Scenario {
     fn step(&mut self, text: &str) -> Result<(), Failure> {
+        self.session.declare_topics(&[text.to_string()], 1);
         let located = self.session.parse(text)?;
         match &located.statement {
             Statement::AssertValues(assert) => self.values(assert).map_err(Failure::new),

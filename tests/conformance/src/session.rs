@@ -23,7 +23,7 @@ use crate::test_functions;
 use crate::wire::Wire;
 
 /// Partitions of a topic that nobody gives a number.
-const DEFAULT_PARTITIONS: i32 = 4;
+pub const DEFAULT_PARTITIONS: i32 = 4;
 
 /// Something failed: at a statement, or while records ran.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +92,7 @@ impl Session {
     }
 
     /// The topics of all CREATE statements exist before the first of them runs.
-    pub fn declare_topics(&mut self, statements: &[String]) {
+    pub fn declare_topics(&mut self, statements: &[String], default_partitions: i32) {
         for text in statements {
             let Ok(Located { statement: Statement::CreateSource(create), .. }) = self.parse(text) else { continue };
             let Some(PropertyValue::String(topic)) = create.properties.get("KAFKA_TOPIC") else { continue };
@@ -100,7 +100,7 @@ impl Session {
                 Some(PropertyValue::Number(text) | PropertyValue::String(text)) => text.parse().ok(),
                 _ => None,
             };
-            self.bench.create_topic(topic, partitions.unwrap_or(DEFAULT_PARTITIONS));
+            self.bench.create_topic(topic, partitions.unwrap_or(default_partitions));
         }
     }
 
