@@ -7,6 +7,7 @@ use bytes::Bytes;
 use millrace_engine::Header;
 use millrace_formats::Side;
 use millrace_sql::cast::{base64, from_base64};
+use millrace_sql::parser::{self, Limits};
 
 use crate::bench::Written;
 use crate::case::{Case, Expected, RecordNode};
@@ -25,12 +26,13 @@ pub fn run(case: &Case) -> Verdict {
     for record in case.inputs.iter().chain(&case.outputs) {
         session.reserve_topic(&record.topic);
     }
-    let failure = match statements(case, &mut session) {
-        Ok(()) => records(case, &mut session).err(),
-        Err(failure) => Some(failure),
+    let text = case.statements.join("\n");
+    let (count, failure) = match statements(&text, &mut session) {
+        Ok(count) => (count, records(case, &mut session).err()),
+        Err((count, failure)) => (count, Some(failure)),
     };
     match (&case.expected, failure) {
-        (Some(expected), failure) => rejected(expected, failure, case.statements.len()).into(),
+        (Some(expected), failure) => rejected(expected, failure, count).into(),
         (None, Some(failure)) => Verdict::Fail(failure.to_string()),
         (None, None) => outcome(case, &session).into(),
     }
@@ -51,11 +53,13 @@ pub fn rejected(expected: &Expected, failure: Option<Failure>, statements: usize
     }
 }
 
-fn statements(case: &Case, session: &mut Session) -> Result<(), Failure> {
-    for (at, text) in case.statements.iter().enumerate() {
-        session.execute_text(text).map_err(|failure| failure.at(at))?;
+/// Runs the statements as one text, so that errors know their lines; returns how many there are.
+fn statements(text: &str, session: &mut Session) -> Result<usize, (usize, Failure)> {
+    let raws = parser::split(text, &Limits::STANDARD).map_err(|error| (0, error.into()))?;
+    for (at, raw) in raws.iter().enumerate() {
+        session.execute_raw(raw).map_err(|failure| (raws.len(), failure.at(at)))?;
     }
-    Ok(())
+    Ok(raws.len())
 }
 
 fn records(case: &Case, session: &mut Session) -> Result<(), Failure> {

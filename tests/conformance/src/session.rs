@@ -11,7 +11,7 @@ use millrace_sql::error::SqlError;
 use millrace_sql::expr::{EvalContext, Expr, coerce_literal, sql_type_of};
 use millrace_sql::functions::{FunctionSettings, Registry};
 use millrace_sql::name::Name;
-use millrace_sql::parser::{self, Limits, Variables};
+use millrace_sql::parser::{self, Limits, RawStatement, Variables};
 use millrace_sql::plan::{DataSource, InsertValues, PersistentPlan};
 use millrace_sql::schema::{Column, Role, Schema};
 use millrace_sql::types::SqlType;
@@ -110,13 +110,9 @@ impl Session {
         Ok(parser::parse_raw(raw, &self.variables, &Limits::STANDARD)?)
     }
 
-    /// Runs all statements of a text.
-    pub fn execute_text(&mut self, text: &str) -> Result<(), Failure> {
-        for raw in parser::split(text, &Limits::STANDARD)? {
-            let located = parser::parse_raw(&raw, &self.variables, &Limits::STANDARD)?;
-            self.execute(&located)?;
-        }
-        Ok(())
+    pub fn execute_raw(&mut self, raw: &RawStatement<'_>) -> Result<(), Failure> {
+        let located = parser::parse_raw(raw, &self.variables, &Limits::STANDARD)?;
+        self.execute(&located)
     }
 
     fn decided(&self, located: &Located) -> Result<Effect, Failure> {

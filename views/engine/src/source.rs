@@ -212,7 +212,7 @@ impl EventTime {
         };
         match time {
             Some(time) if time >= 0 => Ok(Some(time)),
-            _ if self.strict => Err(EngineError::Stopped(format!("Fatal user code error in TimestampExtractor callback: {why}"))),
+            _ if self.strict => Err(EngineError::Stopped(format!("Fatal user code error in TimestampExtractor callback for record: {why}"))),
             _ => {
                 let why = if time.is_some() { "the timestamp is negative".to_string() } else { why };
                 context.note(format!("Failed to extract timestamp from row: {why}"));

@@ -22,6 +22,9 @@ pub fn double_text(value: f64) -> String {
         // Debug keeps one digit after the point and never uses an exponent in this range.
         return format!("{value:?}");
     }
+    if let Some(text) = whole_number_text(value) {
+        return text;
+    }
     let mut shortest = format!("{value:e}");
     if !shortest.contains('.') {
         // Java prints two digits at least, and then the two nearest to the value: 4.9E-324, not 5.0E-324.
@@ -35,6 +38,29 @@ pub fn double_text(value: f64) -> String {
         Some((digits, exponent)) => format!("{digits}.0E{exponent}"),
         None => shortest,
     }
+}
+
+/// Whole numbers beyond 2^53: Java up to release 18 cuts the digits that the bits below the double's precision cannot tell apart,
+/// which may leave one digit more than is needed to read the value back.
+fn whole_number_text(value: f64) -> Option<String> {
+    let magnitude = value.abs();
+    if !(9_007_199_254_740_992.0..9_223_372_036_854_775_808.0).contains(&magnitude) {
+        return None;
+    }
+    let exponent = (magnitude.to_bits() >> 52) as i32 - 1023;
+    let dropped = match exponent - 54 {
+        ..4 => 0,
+        4..7 => 1,
+        _ => 2,
+    };
+    let unit = 10u64.pow(dropped);
+    let whole = magnitude as u64;
+    let kept = (whole / unit + u64::from(whole % unit >= unit.div_ceil(2) && unit > 1)).to_string();
+    let power = kept.len() as u32 - 1 + dropped;
+    let (first, rest) = kept.split_at(1);
+    let rest = rest.trim_end_matches('0');
+    let sign = if value < 0.0 { "-" } else { "" };
+    Some(format!("{sign}{first}.{}E{power}", if rest.is_empty() { "0" } else { rest }))
 }
 
 #[cfg(test)]
@@ -60,6 +86,9 @@ mod tests {
             (f64::MIN_POSITIVE, "2.2250738585072014E-308"),
             (5e-324, "4.9E-324"),
             (2e23, "2.0E23"),
+            (4_611_686_018_427_387_904.0, "4.6116860184273879E18"),
+            (1e16, "1.0E16"),
+            (-1e18, "-1.0E18"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
         ];
