@@ -18,6 +18,7 @@ impl Settings {
     pub const TABLE_SCAN: &'static str = "ksql.query.pull.table.scan.enabled";
     pub const RANGE_SCAN: &'static str = "ksql.query.pull.range.scan.enabled";
     pub const PULL_STREAM: &'static str = "ksql.query.pull.stream.enabled";
+    pub const NEW_PLANNER: &'static str = "ksql.new.query.planner.enabled";
     pub const PULL_LIMIT: &'static str = "ksql.query.pull.limit.clause.enabled";
 
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {

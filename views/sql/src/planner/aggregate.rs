@@ -95,7 +95,8 @@ impl Planner<'_> {
                 None => format!("KSQL_GROUP_KEY_{index}").into(),
             };
             let viable = vec![Expression::column(row.clone())];
-            keys.push(KeyColumn { name: bare(&row_expression).into(), row: row.clone(), sql_type: sql_type.clone(), viable });
+            let equal = viable.clone();
+            keys.push(KeyColumn { name: bare(&row_expression).into(), row: row.clone(), sql_type: sql_type.clone(), viable, equal });
             schema.push(Column::new(row.clone(), sql_type, Role::Key));
             folded.keys.push((expression.clone(), row));
             group_by.push(row_expression);
@@ -147,7 +148,7 @@ impl Planner<'_> {
         }
         let schema = Schema::new(schema).map_err(|error| SqlError::statement(error.to_string()))?;
         let unmoved = keyed.keys.len() == grouping.by.len()
-            && keyed.keys.iter().zip(&grouping.by).all(|(key, by)| key.viable.contains(by));
+            && keyed.keys.iter().zip(&grouping.by).all(|(key, by)| key.equal.contains(by));
         let window_info = window.as_ref().map(WindowInfo::from);
         let aggregate =
             Aggregate { input: Box::new(keyed.step), group_by, window, calls, schema, repartition: !unmoved, required };

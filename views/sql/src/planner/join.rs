@@ -17,8 +17,10 @@ impl Planner<'_> {
     /// The query's FROM clause as a step with its key.
     pub(crate) fn from_clause(&self, query: &Query, scope: &mut Scope) -> Result<Keyed> {
         let mut left = self.source_keyed(scope, 0)?;
-        for (index, clause) in query.joins.iter().enumerate() {
-            let condition = self.join_condition(clause, scope, index + 1)?;
+        // All conditions are read before any step is made: a fault in a later one is told first.
+        let conditions = query.joins.iter().enumerate().map(|(index, clause)| self.join_condition(clause, scope, index + 1));
+        let conditions = conditions.collect::<Result<Vec<_>>>()?;
+        for (index, (clause, condition)) in query.joins.iter().zip(conditions).enumerate() {
             left = self.join(left, clause, condition, scope, index + 1)?;
         }
         let synthetic = match &left.origin {
@@ -36,6 +38,7 @@ impl Planner<'_> {
             row: column.row.clone(),
             sql_type: column.sql_type.clone(),
             viable: vec![qualified(source, column)],
+            equal: vec![qualified(source, column)],
         });
         Ok(Keyed {
             keys: keys.collect(),
@@ -83,7 +86,7 @@ impl Planner<'_> {
         self.check_key_types(&left, &right, &condition, scope)?;
         check_windows(&left, &right, scope, index)?;
         if kinds == (SourceKind::Table, SourceKind::Table) && !left_is_key {
-            check_foreign_key(clause, &condition, &left, &right, scope)?;
+            check_foreign_key(clause, &condition, &left, &right, index)?;
             return self.foreign_key_join(left, right, clause.kind, &condition, scope);
         }
         self.check_partitions(&left, &right, scope, index)?;
@@ -100,10 +103,17 @@ impl Planner<'_> {
             (SourceKind::Stream, SourceKind::Table) => JoinForm::StreamTable,
             _ => JoinForm::TableTable,
         };
+        let mut equal = Vec::new();
+        if clause.kind != JoinKind::Full {
+            if left_is_key {
+                equal.extend(left.keys.iter().flat_map(|key| key.equal.iter().cloned()));
+            }
+            equal.extend(condition.sides.iter().cloned());
+        }
         let window = left.window;
         let left_step = rekey(left, left_is_key, &scope.row(&condition.left)?, &key_type, index)?;
         let right_step = rekey(right, right_is_key, &scope.row(&condition.right)?, &key_type, index)?;
-        assemble(left_step, right_step, clause.kind, form, viable, key_type, scope, window)
+        assemble(left_step, right_step, clause.kind, form, MadeKey { viable, equal, key_type }, scope, window)
     }
 
     fn side_type(&self, side: &Keyed, expression: &Expression, scope: &Scope) -> Result<SqlType> {
@@ -168,7 +178,8 @@ fn viable_keys(kind: JoinKind, left: &Keyed, condition: &Condition) -> Vec<Expre
     }
     let mut viable = Vec::new();
     if left.is_key(&condition.left) {
-        viable.extend(left.keys.iter().flat_map(|key| key.viable.iter().cloned()));
+        let of_sources = |key: &&Expression| as_column(key).is_some_and(|column| column.source.is_some());
+        viable.extend(left.keys.iter().flat_map(|key| &key.viable).filter(of_sources).cloned());
     } else if as_column(&condition.left).is_some() {
         viable.push(condition.left.clone());
     }
@@ -207,17 +218,23 @@ fn rekey(side: Keyed, is_key: bool, key: &Expression, key_type: &SqlType, index:
     Ok(Step::PartitionBy(PartitionBy { input: Box::new(side.step), columns, schema, internal: true }))
 }
 
-#[allow(clippy::too_many_arguments, reason = "the parts of one step, all different")]
+/// The key of a join: which columns may name it, and what else equals it.
+struct MadeKey {
+    viable: Vec<Expression>,
+    equal: Vec<Expression>,
+    key_type: SqlType,
+}
+
 fn assemble(
     left: Step,
     right: Step,
     kind: JoinKind,
     form: JoinForm,
-    viable: Vec<Expression>,
-    key_type: SqlType,
+    made: MadeKey,
     scope: &Scope,
     window: Option<WindowInfo>,
 ) -> Result<Keyed> {
+    let MadeKey { viable, equal, key_type } = made;
     let row = synthetic_name(scope);
     let mut columns = vec![JoinColumn::Key(0)];
     let mut schema = vec![Column::new(row.clone(), key_type.clone(), Role::Key)];
@@ -235,10 +252,10 @@ fn assemble(
     let synthetic = viable.is_empty();
     let key = if synthetic {
         let itself = Expression::Column(ColumnRef { source: None, name: row.clone(), position: Position::NOWHERE });
-        KeyColumn { name: row.clone(), row, sql_type: key_type, viable: vec![itself] }
+        KeyColumn { name: row.clone(), row, sql_type: key_type, viable: vec![itself], equal }
     } else {
         let name = viable.iter().find_map(|key| scope.column(as_column(key)?)).map_or(row.clone(), |column| column.row.clone());
-        KeyColumn { name, row, sql_type: key_type, viable }
+        KeyColumn { name, row, sql_type: key_type, viable, equal }
     };
     let step = Step::Join(Box::new(Join { kind, form, left, right, columns, schema }));
     Ok(Keyed { step, keys: vec![key], origin: KeyOrigin::Join { synthetic }, window })
@@ -307,8 +324,8 @@ fn check_windows(left: &Keyed, right: &Keyed, scope: &Scope, index: usize) -> Re
     }
 }
 
-fn check_foreign_key(clause: &JoinClause, condition: &Condition, left: &Keyed, right: &Keyed, scope: &Scope) -> Result<()> {
-    if scope.sources.len() > 2 {
+fn check_foreign_key(clause: &JoinClause, condition: &Condition, left: &Keyed, right: &Keyed, index: usize) -> Result<()> {
+    if index > 1 {
         return Err(SqlError::statement(format!(
             "Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. Got {}.",
             condition.text

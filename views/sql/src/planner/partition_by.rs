@@ -3,7 +3,7 @@
 use crate::ast::{Expression, PartitionBy as PartitionClause};
 use crate::error::{Result, SqlError};
 use crate::functions::FunctionKind;
-use crate::plan::{PartitionBy, SourceKind, Step};
+use crate::plan::{PartitionBy, SourceColumn, SourceKind, Step};
 use crate::planner::Planner;
 use crate::planner::column_refs::as_column;
 use crate::planner::naming::Namer;
@@ -47,7 +47,11 @@ impl Planner<'_> {
 
     /// The columns that the clause adds in front of `*`: keys that are no source's column and that no item names.
     pub(crate) fn partition_items(&self, expressions: &[Expression], listed: &[Expression], scope: &Scope, namer: &mut Namer) -> Vec<Item> {
-        let made = expressions.iter().filter(|expression| as_column(expression).is_none() && !listed.contains(expression));
+        let in_star = |expression: &Expression| {
+            let column = as_column(expression).and_then(|column| scope.column(column));
+            column.is_some_and(|column| scope.is_join() || matches!(column.from, SourceColumn::Declared(_)))
+        };
+        let made = expressions.iter().filter(|expression| !in_star(expression) && !listed.contains(expression));
         made.map(|expression| Item { expression: expression.clone(), alias: namer.name(expression, scope) }).collect()
     }
 
@@ -81,7 +85,8 @@ impl Planner<'_> {
             }
             columns.push(row_expression);
             schema.push(Column::new(row.clone(), sql_type.clone(), Role::Key));
-            keys.push(KeyColumn { name, row, sql_type, viable: vec![expression.clone()] });
+            let itself = vec![expression.clone()];
+            keys.push(KeyColumn { name, row, sql_type, viable: itself.clone(), equal: itself });
         }
         for column in input.columns() {
             if !schema.iter().any(|key: &Column| key.name == column.name) {

@@ -1,10 +1,11 @@
 //! The last projection: which columns of the result are its key, and whether the key is there.
 
 use crate::ast::Expression;
+use crate::catalog::Settings;
 use crate::error::{Result, SqlError};
 use crate::format::bare;
 use crate::name::Name;
-use crate::plan::{Project, Step, WindowInfo};
+use crate::plan::{Project, SourceKind, Step, WindowInfo};
 use crate::planner::Planner;
 use crate::planner::scope::{Scope, all_of, one_of};
 use crate::planner::select::Item;
@@ -29,6 +30,8 @@ pub(crate) struct KeyColumn {
     pub sql_type: SqlType,
     /// The (qualified) expressions that are this key; a projection must hold one of them.
     pub viable: Vec<Expression>,
+    /// All (qualified) expressions known to equal this key.
+    pub equal: Vec<Expression>,
 }
 
 /// Where a key comes from: messages differ.
@@ -44,7 +47,7 @@ pub(crate) enum KeyOrigin {
 impl Keyed {
     /// Whether the rows are keyed by this expression alone.
     pub(crate) fn is_key(&self, expression: &Expression) -> bool {
-        self.keys.len() == 1 && self.keys[0].viable.contains(expression)
+        self.keys.len() == 1 && self.keys[0].equal.contains(expression)
     }
 }
 
@@ -62,17 +65,23 @@ impl Planner<'_> {
         }
     }
 
-    fn project_keyed(&self, keyed: Keyed, items: &[Item], scope: &Scope, sink: &Name) -> Result<(Step, Schema)> {
-        let assigned = assign(&keyed, items, sink)?;
+    fn project_keyed(&self, mut keyed: Keyed, items: &[Item], scope: &Scope, sink: &Name) -> Result<(Step, Schema)> {
+        self.drop_unwanted_key(&mut keyed, items);
         let input = keyed.step.schema().clone();
+        let typed = items.iter().map(|item| {
+            let expression = scope.row(&item.expression)?;
+            let sql_type = self.select_type(&expression, &input)?;
+            Ok((expression, sql_type))
+        });
+        let typed = typed.collect::<Result<Vec<_>>>()?;
+        let assigned = assign(&keyed, items, sink)?;
         let (mut columns, mut schema) = (Vec::new(), Vec::new());
         for (key, index) in keyed.keys.iter().zip(&assigned.items) {
             columns.push(Expression::column(key.row.clone()));
             schema.push(Column::new(items[*index].alias.clone(), key.sql_type.clone(), Role::Key));
         }
-        for (_, item) in items.iter().enumerate().filter(|(index, _)| !assigned.items.contains(index)) {
-            let expression = scope.row(&item.expression)?;
-            let sql_type = self.select_type(&expression, &input)?;
+        let values = items.iter().zip(typed).enumerate().filter(|(index, _)| !assigned.items.contains(index));
+        for (_, (item, (expression, sql_type))) in values {
             columns.push(expression);
             schema.push(Column::new(item.alias.clone(), sql_type, Role::Value));
         }
@@ -80,6 +89,15 @@ impl Planner<'_> {
         let schema = Schema::new(schema).map_err(|error| SqlError::statement(error.to_string()))?;
         let step = Step::Project(Project { input: Box::new(keyed.step), columns, schema: schema.clone() });
         Ok((step, schema))
+    }
+
+    /// With the newer planner switched on, a stream may lose its key by not selecting it.
+    fn drop_unwanted_key(&self, keyed: &mut Keyed, items: &[Item]) {
+        let droppable = keyed.origin == KeyOrigin::Source && keyed.step.kind() == SourceKind::Stream && keyed.window.is_none();
+        let selected = |key: &KeyColumn| items.iter().any(|item| key.viable.contains(&item.expression));
+        if droppable && self.settings.flag(Settings::NEW_PLANNER) == Some(true) && !keyed.keys.iter().any(selected) {
+            keyed.keys.clear();
+        }
     }
 
     /// For answers to a client: any columns, in the order asked for; those that are the key are marked.
@@ -194,7 +212,8 @@ pub(crate) fn map_key(name: &Name, sql_type: &SqlType) -> SqlError {
 }
 
 fn check_columns(schema: &[Column]) -> Result<()> {
-    if let Some(reserved) = schema.iter().find(|column| RESERVED.contains(&column.name.as_str())) {
+    let reserved = |column: &&Column| column.role == Role::Value && RESERVED.contains(&column.name.as_str());
+    if let Some(reserved) = schema.iter().find(reserved) {
         return Err(SqlError::statement(format!(
             "Reserved column name in select: {}. Please remove or alias the column.",
             reserved.name.quoted()

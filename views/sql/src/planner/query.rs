@@ -8,7 +8,7 @@ use crate::planner::aggregate::Grouping;
 use crate::planner::naming::Namer;
 use crate::planner::prune::prune;
 use crate::planner::scope::{Clause, Scope};
-use crate::planner::select::{Item, Selected};
+use crate::planner::select::{Item, Selected, Star};
 use crate::planner::{Planned, Planner};
 
 /// What a query is planned for.
@@ -51,7 +51,8 @@ impl Planner<'_> {
             made_keys.push(key);
         }
         let transient = target == Target::Client;
-        let Selected { mut items, shown } = self.select(query, &scope, &mut namer, &made_keys, transient)?;
+        let star = Star { made_keys: &made_keys, bounds: transient, partitioned: partition.is_some() };
+        let Selected { mut items, shown } = self.select(query, &scope, &mut namer, &star)?;
         self.check_grouping(query, &items, &scope)?;
         let mut states = Vec::new();
         let mut shown_query = Query { select: shown, filter: filter.clone(), ..query.clone() };
@@ -81,8 +82,7 @@ impl Planner<'_> {
             Target::Client => None,
         };
         show_sources(&mut shown_query, &scope);
-        let statement = || shown_query.to_string();
-        let (mut root, schema) = self.project(keyed, &items, &scope, sink).map_err(|error| error.with_statement(statement))?;
+        let (mut root, schema) = self.project(keyed, &items, &scope, sink)?;
         prune(&mut root);
         let leftmost = scope.sources[0].source.clone();
         Ok(Planned { kind: root.kind(), root, schema, window, query: shown_query, leftmost, states })

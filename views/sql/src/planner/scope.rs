@@ -175,8 +175,7 @@ impl Scope {
                     None => Err(unresolved(column, clause)),
                 };
             }
-            self.check_unambiguous(column)?;
-            return Err(unresolved(column, clause));
+            return Err(SqlError::statement(format!("Failed to prepare statement: '{alias}' is not a valid stream/table name or alias.")));
         }
         let from_window = self.window_bounds && !self.is_join() && (column.name == WINDOWSTART || column.name == WINDOWEND);
         let synthetic = self.synthetic_key.as_ref() == Some(&column.name);

@@ -5,8 +5,8 @@ use crate::error::{Result, SqlError};
 use crate::name::Name;
 use crate::planner::Planner;
 use crate::planner::naming::Namer;
-use crate::planner::scope::{Clause, Scope, ScopeSource, qualified};
-use crate::schema::RESERVED;
+use crate::planner::scope::{Clause, Scope, ScopeColumn, ScopeSource, qualified};
+use crate::schema::{RESERVED, Role};
 use crate::types::SqlType;
 
 /// One column of the result.
@@ -17,6 +17,16 @@ pub(crate) struct Item {
     pub alias: Name,
 }
 
+/// What `*` means beside the declared columns.
+pub(crate) struct Star<'a> {
+    /// Columns that the query adds in front: its own key, when no source has it.
+    pub made_keys: &'a [Item],
+    /// Window bounds belong to it (in transient queries).
+    pub bounds: bool,
+    /// Behind PARTITION BY the old key is a value like others: it comes last, and a join's rows show their pseudo columns.
+    pub partitioned: bool,
+}
+
 /// The list twice: as it is planned, and as it is shown (stars kept).
 pub(crate) struct Selected {
     pub items: Vec<Item>,
@@ -24,9 +34,7 @@ pub(crate) struct Selected {
 }
 
 impl Planner<'_> {
-    /// `made_keys` are columns that the query adds in front of what `*` means (its own key, when no source has it). Window bounds
-    /// belong to `*` in transient queries only.
-    pub(crate) fn select(&self, query: &Query, scope: &Scope, namer: &mut Namer, made_keys: &[Item], transient: bool) -> Result<Selected> {
+    pub(crate) fn select(&self, query: &Query, scope: &Scope, namer: &mut Namer, star: &Star<'_>) -> Result<Selected> {
         let mut selected = Selected { items: Vec::new(), shown: Vec::new() };
         for item in &query.select {
             match item {
@@ -37,10 +45,10 @@ impl Planner<'_> {
                         return Err(SqlError::definition(format!("'{alias}' is not a valid stream/table name or alias.")));
                     }
                     if source.is_none() {
-                        selected.items.extend(made_keys.iter().cloned());
+                        selected.items.extend(star.made_keys.iter().cloned());
                     }
                     let wanted = scope.sources.iter().filter(|found| source.as_ref().is_none_or(|alias| found.alias == *alias));
-                    selected.items.extend(wanted.flat_map(|source| star(source, scope, transient)));
+                    selected.items.extend(wanted.flat_map(|source| star.columns(source, scope)));
                     selected.shown.push(item.clone());
                 }
                 SelectItem::StructStar { base, position } => {
@@ -95,15 +103,19 @@ fn check_alias(alias: &Name, expression: &Expression) -> Result<()> {
     Ok(())
 }
 
-fn star(source: &ScopeSource, scope: &Scope, transient: bool) -> Vec<Item> {
-    let item = |column| {
-        let column: &crate::planner::scope::ScopeColumn = column;
-        Item { expression: qualified(source, column), alias: if scope.is_join() { column.row.clone() } else { column.name.clone() } }
-    };
-    let bounds = source.columns.iter().filter(|column| column.role == crate::schema::Role::WindowBound);
-    let bounds: Vec<Item> = if transient || scope.is_join() { bounds.map(item).collect() } else { Vec::new() };
-    let mut items: Vec<Item> = source.keys().map(item).collect();
-    items.extend(bounds);
-    items.extend(source.star().skip(source.keys().count()).map(item));
-    items
+impl Star<'_> {
+    fn columns(&self, source: &ScopeSource, scope: &Scope) -> Vec<Item> {
+        let item = |column: &ScopeColumn| {
+            let alias = if scope.is_join() { &column.row } else { &column.name };
+            Item { expression: qualified(source, column), alias: alias.clone() }
+        };
+        let with_role = |role: Role| source.columns.iter().filter(move |column| column.role == role).map(item);
+        let plain = source.star().filter(|column| column.role != Role::Key).map(item);
+        if self.partitioned {
+            let pseudo = with_role(Role::Pseudo).filter(|_| scope.is_join());
+            return plain.chain(pseudo).chain(with_role(Role::Key)).collect();
+        }
+        let bounds = with_role(Role::WindowBound).filter(|_| self.bounds || scope.is_join());
+        with_role(Role::Key).chain(bounds).chain(plain).collect()
+    }
 }

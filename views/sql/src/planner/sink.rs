@@ -56,9 +56,9 @@ impl Planner<'_> {
         let value_format = self.sink_value_format(with, &planned)?;
         let keys: Vec<&Column> = planned.schema.keys().collect();
         let values: Vec<&Column> = planned.schema.values().collect();
+        catalog::check_states(&planned.states, value_format.format)?;
         check_schema(&key_format, &keys, Side::Key)?;
         check_schema(&value_format, &values, Side::Value)?;
-        catalog::check_states(&planned.states, value_format.format)?;
         let timestamp = catalog::timestamp(with, &planned.schema)?;
         let topic = with.topic().unwrap_or_else(|| self.default_topic(create));
         let id = self.catalog.next_query_id(QueryKind::CreateAs, create.table, &create.name);
