@@ -26,6 +26,7 @@ impl Source {
         self.path.starts_with("tests/")
             || self.path.starts_with("benches/")
             || self.path.contains("/tests/")
+            || self.path.contains("/testing/")
             || self.path.contains("/benches/")
             || self.path.contains("/examples/")
             || name == "tests.rs"

@@ -6,11 +6,15 @@ use millrace_tidy::{Exception, judge, sources};
 /// Folders whose shipped code is under the rule.
 const JUDGED: &[&str] = &["storage/", "broker/", "views/"];
 
-/// Names that reach past the World.
-const NAMES: &[&str] = &["tokio::", "std::fs", "TcpStream", "TcpListener", "UdpSocket", "std::time::Instant", "Instant::now", "SystemTime", "rand::", "std::thread::sleep", "RandomState"];
+/// Names that reach past the World. `tokio::sync` is not among them: channels have no clock.
+const NAMES: &[&str] = &[
+    "tokio::{", "tokio::time", "tokio::net", "tokio::io", "tokio::fs", "tokio::spawn", "tokio::task", "tokio::runtime", "tokio::select", "tokio::signal",
+    "std::fs", "TcpStream", "TcpListener", "UdpSocket", "std::time::Instant", "Instant::now", "SystemTime", "rand::", "std::thread::sleep", "RandomState",
+];
 
 const EXCEPTIONS: &[Exception] = &[
     Exception { place: "storage/world/src/", word: "", reason: "it is the door" },
+    Exception { place: "broker/src/net/", word: "", reason: "the sockets of clients: the simulator drives what lies below them" },
 ];
 
 #[test]

@@ -76,7 +76,9 @@ fn expectations_say_what_holds() {
     let mut said = Vec::new();
     for source in sources(".rs").into_iter().filter(|source| !source.is_test()) {
         for (number, line) in source.shipped() {
+            // A parser's own `expect` gives back a Result; the panicking one is not followed by `?`.
             if let Some((_, message)) = line.split_once(".expect(\"")
+                && !message.contains("\")?")
                 && message.split('"').next().unwrap_or_default().split_whitespace().count() < 3
             {
                 said.push(format!("{}:{number}: {}", source.path, line.trim()));
