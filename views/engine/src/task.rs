@@ -17,7 +17,7 @@ use crate::operators::Context;
 use crate::record::{InputRecord, OutputRecord};
 use crate::row::Change;
 use crate::sink::Sink;
-use crate::state::{Batch, Cut, InputId, Rows, Store, StoreError, Unit};
+use crate::state::{Batch, Cut, InputId, Rows, Store, StoreError, Stored, TableId, Unit};
 
 /// A compiled query: shared by the tasks of all its partitions.
 pub struct Query {
@@ -73,6 +73,16 @@ impl<S: Store> Task<S> {
 
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// For what a store can do beyond the trait, such as writing back.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
+    /// Changes a row of the owner's own, in a table that no operator uses, together with what was fed since the last commit.
+    pub fn put(&mut self, table: TableId, key: Vec<u8>, row: Option<Stored>) {
+        self.pending.entry(table).or_default().insert(key, row);
     }
 
     pub fn into_store(self) -> S {

@@ -67,10 +67,12 @@ impl Database {
     /// Not synced: a crash of the machine may bring back an earlier cut, never half of one.
     pub fn write(&self, rows: &Rows, cut: &Cut) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
-        for ((table, key), row) in rows {
-            match row {
-                Some(stored) => batch.put(full_key(*table, key), encode_row(stored)),
-                None => batch.delete(full_key(*table, key)),
+        for (table, rows) in rows {
+            for (key, row) in rows {
+                match row {
+                    Some(stored) => batch.put(full_key(*table, key), encode_row(stored)),
+                    None => batch.delete(full_key(*table, key)),
+                }
             }
         }
         batch.put(CUT_KEY, encode_cut(cut));

@@ -1,4 +1,4 @@
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -116,12 +116,9 @@ impl Store for DiskStore {
             return Ok(());
         }
         let resident = self.resident.lock();
-        let mut dirty = resident
-            .dirty()
-            .range((table, from.to_vec())..)
-            .take_while(|((in_table, key), _)| *in_table == table && to.is_none_or(|to| key.as_slice() < to))
-            .map(|((_, key), row)| (key.as_slice(), row.as_ref()))
-            .peekable();
+        let bounds = (Bound::Included(from), to.map_or(Bound::Unbounded, Bound::Excluded));
+        let dirty = resident.dirty().get(&table).into_iter().flat_map(|rows| rows.range::<[u8], _>(bounds));
+        let mut dirty = dirty.map(|(key, row)| (key.as_slice(), row.as_ref())).peekable();
         let mut stopped = false;
         self.database.scan(table, from, to, &mut |key, stored| {
             while let Some((own, row)) = dirty.next_if(|(own, _)| *own <= key) {
@@ -153,8 +150,10 @@ impl Store for DiskStore {
 
     fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
         let resident = self.resident.get_mut();
-        for (key, row) in batch.rows {
-            resident.change(key, row);
+        for (table, rows) in batch.rows {
+            for (key, row) in rows {
+                resident.change((table, key), row);
+            }
         }
         self.cut = batch.cut;
         Ok(())

@@ -1,5 +1,6 @@
 //! Rows in memory: dirty ones until they are written back, clean ones until the room is needed.
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use millrace_engine::state::{Rows, Stored, TableId};
@@ -19,7 +20,7 @@ struct Clean {
 /// Second-chance ("clock") cache of clean rows beside the ordered map of dirty ones.
 #[derive(Default)]
 pub struct Resident {
-    dirty: BTreeMap<RowKey, Option<Stored>>,
+    dirty: Rows,
     dirty_bytes: usize,
     clean: HashMap<Arc<RowKey>, Clean>,
     clock: VecDeque<Arc<RowKey>>,
@@ -29,7 +30,7 @@ pub struct Resident {
 impl Resident {
     /// `Some(None)`: known to be absent.
     pub fn get(&mut self, key: &RowKey) -> Option<Option<Stored>> {
-        if let Some(change) = self.dirty.get(key) {
+        if let Some(change) = self.dirty.get(&key.0).and_then(|rows| rows.get(&key.1)) {
             return Some(change.clone());
         }
         let clean = self.clean.get_mut(key)?;
@@ -43,14 +44,14 @@ impl Resident {
             self.clean_bytes -= clean.bytes;
             self.clean.remove(&key);
         }
-        let bytes = cost(&key, row.as_ref());
+        let bytes = cost(&key.1, row.as_ref());
         self.dirty_bytes += bytes;
-        match self.dirty.entry(key) {
-            std::collections::btree_map::Entry::Occupied(mut entry) => {
+        match self.dirty.entry(key.0).or_default().entry(key.1) {
+            Entry::Occupied(mut entry) => {
                 self.dirty_bytes -= cost(entry.key(), entry.get().as_ref());
                 entry.insert(row);
             }
-            std::collections::btree_map::Entry::Vacant(entry) => {
+            Entry::Vacant(entry) => {
                 entry.insert(row);
             }
         }
@@ -58,7 +59,7 @@ impl Resident {
 
     /// Remembers what the database said, within `room` bytes of clean rows.
     pub fn remember(&mut self, key: RowKey, stored: Option<Stored>, room: usize) {
-        let bytes = cost(&key, stored.as_ref());
+        let bytes = cost(&key.1, stored.as_ref());
         if bytes > room {
             return;
         }
@@ -101,8 +102,10 @@ impl Resident {
     /// The dirty rows have been written: they stay as clean ones, as far as there is room.
     pub fn written(&mut self, room: usize) {
         self.dirty_bytes = 0;
-        for (key, stored) in std::mem::take(&mut self.dirty) {
-            self.remember(key, stored, room);
+        for (table, rows) in std::mem::take(&mut self.dirty) {
+            for (key, stored) in rows {
+                self.remember((table, key), stored, room);
+            }
         }
         // Keys whose clean row was changed leave an entry in the clock; without this they would pile up.
         if self.clock.len() > 2 * self.clean.len() + 64 {
@@ -115,6 +118,6 @@ impl Resident {
 }
 
 /// An estimate that errs on the high side for flat rows.
-fn cost(key: &RowKey, stored: Option<&Stored>) -> usize {
-    OVERHEAD + key.1.len() + stored.map_or(0, |stored| stored.row.iter().map(millrace_engine::state::value_bytes).sum())
+fn cost(key: &[u8], stored: Option<&Stored>) -> usize {
+    OVERHEAD + key.len() + stored.map_or(0, |stored| stored.row.iter().map(millrace_engine::state::value_bytes).sum())
 }

@@ -57,7 +57,7 @@ proptest! {
                     let mut rows = Rows::new();
                     for (table, key, value) in changes {
                         let stored = value.map(|value| Stored { row: vec![Value::Int(value)].into(), timestamp: 3 });
-                        rows.insert((TableId(table), vec![key]), stored);
+                        rows.entry(TableId(table)).or_default().insert(vec![key], stored);
                     }
                     let batch = Batch { rows, cut };
                     let mut model = history.last().unwrap().clone();
@@ -95,7 +95,7 @@ fn a_snapshot_does_not_see_what_comes_after_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = DiskStore::open(dir.path(), &Caches::new(8 << 20), Settings { memory_bytes: 1 << 20 }).unwrap();
     let row = |n: i32| Some(Stored { row: vec![Value::Int(n)].into(), timestamp: 0 });
-    let change = |n: i32| Batch { rows: Rows::from([((TableId(0), vec![1]), row(n))]), cut: Cut::default() };
+    let change = |n: i32| Batch { rows: Rows::from([(TableId(0), [(vec![1], row(n))].into())]), cut: Cut::default() };
     store.commit(change(1)).unwrap();
     let snapshot = store.snapshot().unwrap();
     let mut seen = Vec::new();
