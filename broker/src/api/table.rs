@@ -10,7 +10,7 @@ use millrace_protocol::header::Opening;
 use millrace_protocol::{Malformed, messages, shapes};
 
 use super::{
-    Context, alter_configs, api_versions, configs, create_partitions, create_topics, delete_groups,
+    Context, alter_configs, api_versions, create_partitions, create_topics, delete_groups,
     delete_records, delete_topics, describe_acls, describe_cluster, describe_configs, describe_groups,
     describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions, elect_leaders,
     find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
