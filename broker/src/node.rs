@@ -9,7 +9,7 @@ use millrace_shard::{Plant, Shard, ShardError, ShardHandle, ShardSettings};
 use millrace_world::{DiskLock, World};
 use uuid::Uuid;
 
-use crate::api::{ApiError, ProducerIds};
+use crate::api::{ApiError, FetchSessions, ProducerIds};
 use crate::cluster::ClusterLog;
 use crate::config::NodeConfig;
 use crate::coordinators::{Coordinators, coordinator_config};
@@ -42,6 +42,7 @@ pub struct Node {
     pub partitions: Partitions,
     pub producer_ids: ProducerIds,
     pub coordinators: Coordinators,
+    pub fetch_sessions: FetchSessions,
     reconciler: Reconciler,
     shard: ShardHandle,
     /// Held until the process ends.
@@ -78,6 +79,7 @@ impl Node {
             cluster,
             partitions: Partitions::default(),
             producer_ids: ProducerIds::default(),
+            fetch_sessions: FetchSessions::new(config.fetch_session_slots()),
             shard,
             config,
             _lock: lock,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use millrace_cluster::decide::{Reason, Refusal};
 use millrace_coordinator::GroupError;
 use millrace_protocol::{ErrorCode, StrBytes};
+use millrace_record::Refused;
 use millrace_shard::{AppendError, ReadError, ShardError};
 
 use crate::coordinators::CoordinatorError;
@@ -153,5 +154,19 @@ pub fn coordinator_code(error: CoordinatorError) -> ErrorCode {
         CoordinatorError::NotAvailable => ErrorCode::CoordinatorNotAvailable,
         CoordinatorError::NotCoordinator => ErrorCode::NotCoordinator,
         CoordinatorError::Loading => ErrorCode::CoordinatorLoadInProgress,
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> ApiError {
+        let code = match refused {
+            Refused::Corrupt(_) => ErrorCode::CorruptMessage,
+            Refused::InvalidRecord { .. } => ErrorCode::InvalidRecord,
+            Refused::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,
+            Refused::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            Refused::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
+            Refused::UnsupportedCompression(_) => ErrorCode::UnsupportedCompressionType,
+        };
+        said(code, &refused)
     }
 }

@@ -13,9 +13,9 @@ use super::{
     Context, alter_configs, api_versions, create_partitions, create_topics, delete_groups,
     delete_records, delete_topics, describe_acls, describe_cluster, describe_configs, describe_groups,
     describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions, elect_leaders,
-    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
+    fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
     list_config_resources, list_groups, list_offsets, list_partition_reassignments, metadata, offset_commit,
-    offset_delete, offset_fetch, offset_for_leader_epoch, sync_group,
+    offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
 };
 
 /// A request whose frame is complete and whose header has been read.
@@ -47,6 +47,8 @@ pub enum Fault {
     Unencodable(#[from] Unencodable),
     #[error("a produce request with acks=0 failed")]
     SilentProduceFailed,
+    #[error("the answer is longer than a frame can say")]
+    TooLong,
 }
 
 pub struct Api {
@@ -91,6 +93,8 @@ macro_rules! control {
 
 /// Sorted by key.
 pub static APIS: &[Api] = &[
+    Api { key: 0, name: "Produce", versions: 3..=13, flexible_from: 9, call: produce::call },
+    Api { key: 1, name: "Fetch", versions: 4..=18, flexible_from: 12, call: fetch::call },
     control!(2 ListOffsets 1..=10, 6, messages::ListOffsetsRequest, shapes::LIST_OFFSETS, list_offsets::handle),
     control!(3 Metadata 0..=13, 9, messages::MetadataRequest, shapes::METADATA, metadata::handle),
     control!(8 OffsetCommit 2..=9, 8, messages::OffsetCommitRequest, shapes::OFFSET_COMMIT, offset_commit::handle),

@@ -46,6 +46,8 @@ pub struct NodeConfig {
     pub grpc: Option<Address>,
     /// The properties as they were given: one of the layers that every config falls through.
     pub fixed: Map,
+    /// `fetch.max.bytes`
+    pub fetch_bytes_max: usize,
 }
 
 static EMPTY: Map = Map::new();
@@ -93,9 +95,15 @@ impl NodeConfig {
             listeners,
             http,
             grpc,
+            fetch_bytes_max: usize::try_from(settings.number("fetch.max.bytes")).unwrap_or(0),
             fixed,
         };
         Ok((config, warnings))
+    }
+
+    /// `max.incremental.fetch.session.cache.slots`
+    pub fn fetch_session_slots(&self) -> usize {
+        usize::try_from(self.settings().number("max.incremental.fetch.session.cache.slots")).unwrap_or(0)
     }
 
     /// The settings before anything was altered at run time.
