@@ -1,5 +1,125 @@
-//! The one binary.
-fn main() {
-    eprintln!("millrace: nothing to start yet");
-    std::process::exit(2);
+//! The one binary: `start` is the broker, everything else is a client of one.
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use millrace::config::NodeConfig;
+use millrace::launch::{Running, launch};
+use millrace_cluster::config::Properties;
+use millrace_world::production::Production;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A configuration or a folder that does not let the broker start.
+const CANNOT_START: u8 = 1;
+
+fn main() -> ExitCode {
+    let began = Instant::now();
+    let matches = millrace_cli::command().subcommand(start_command()).get_matches();
+    match matches.subcommand() {
+        Some(("start", given)) => match start(given, began) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("millrace: {error}");
+                ExitCode::from(CANNOT_START)
+            }
+        },
+        _ => millrace_cli::run(&matches),
+    }
+}
+
+fn start_command() -> Command {
+    Command::new("start")
+        .about("Run a broker")
+        .long_about(
+            "Run a broker: Kafka's wire protocol on `listeners`, health and metrics on `http.listener`.\n\
+             Without a file: one node, data in ./millrace-data, Kafka on 127.0.0.1:9092. The data folder is made at \
+             the first start. Kafka's own server.properties work as they are.",
+        )
+        .after_help(
+            "Examples:\n  millrace start\n  millrace start server.properties\n  \
+             millrace start --override listeners=PLAINTEXT://127.0.0.1:19092 --override log.dirs=/var/lib/millrace\n\n\
+             RUST_LOG=debug says more. SIGTERM stops it cleanly.",
+        )
+        .arg(Arg::new("file").value_name("server.properties").value_parser(value_parser!(PathBuf)).help("Kafka's configuration file"))
+        .arg(
+            Arg::new("override")
+                .long("override")
+                .value_name("key=value")
+                .action(ArgAction::Append)
+                .help("Sets one config, over the file; may be repeated"),
+        )
+}
+
+fn start(given: &ArgMatches, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
+    log_to_stderr();
+    let config = configuration(given)?;
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("millrace-net").build()?;
+    let world = Arc::new(Production::new(runtime.handle().clone()));
+    let served = runtime.block_on(async {
+        // Before the first byte of data is touched, so that no signal is missed.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let running = launch(world, config).await?;
+        announce(&running, began);
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
+        running.stop().await?;
+        tracing::info!("stopped");
+        Ok::<_, Box<dyn std::error::Error>>(())
+    });
+    // Whatever still waits for a client is not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    served
+}
+
+fn configuration(given: &ArgMatches) -> Result<NodeConfig, Box<dyn std::error::Error>> {
+    let mut properties = match given.get_one::<PathBuf>("file") {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            Properties::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?
+        }
+        None => Properties::default(),
+    };
+    for assignment in given.get_many::<String>("override").into_iter().flatten() {
+        properties.override_with(assignment).map_err(|error| format!("--override {assignment}: {}", error.reason))?;
+    }
+    let (config, warnings) = NodeConfig::from_properties(properties)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(config)
+}
+
+#[expect(clippy::print_stdout, reason = "the one line that other programs wait for")]
+fn announce(running: &Running, began: Instant) {
+    println!("{}", running.ready_line(began));
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+/// Segments and connections each need a descriptor: takes as many as the system allows.
+fn raise_open_files() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls read or write the struct they are given and nothing else.
+    let raised = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 && {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit) == 0
+        }
+    };
+    if !raised {
+        tracing::warn!("the limit of open files could not be raised");
+    }
 }

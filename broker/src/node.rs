@@ -6,7 +6,7 @@ use std::sync::Arc;
 use millrace_cluster::decide::{Cluster, Decision, Registration, register};
 use millrace_cluster::{Endpoint, Record};
 use millrace_shard::{Plant, Shard, ShardError, ShardHandle, ShardSettings};
-use millrace_world::{DiskLock, World};
+use millrace_world::{Disk, DiskLock, World};
 use uuid::Uuid;
 
 use crate::api::{ApiError, FetchSessions, ProducerIds};
@@ -15,7 +15,7 @@ use crate::config::NodeConfig;
 use crate::coordinators::{Coordinators, coordinator_config};
 use crate::folded::FoldedError;
 use crate::identity::{Identity, IdentityError};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Text};
 use crate::partitions::{Partitions, Reconciler, metadata_spec};
 
 /// Why a node does not come up.
@@ -45,22 +45,37 @@ pub struct Node {
     pub fetch_sessions: FetchSessions,
     reconciler: Reconciler,
     shard: ShardHandle,
-    /// Held until the process ends.
-    _lock: Box<dyn DiskLock>,
+    _lock: FolderLock,
+}
+
+/// The data folder is this process's alone, for as long as this lives.
+pub struct FolderLock(#[expect(dead_code, reason = "it is the holding that counts")] Box<dyn DiskLock>);
+
+impl FolderLock {
+    /// Makes the folder if it is absent.
+    pub fn take(disk: &dyn Disk, dir: &Path) -> Result<FolderLock, StartError> {
+        disk.create_dir_all(dir).map_err(folder(dir))?;
+        let lock = disk.lock(&dir.join(".lock")).map_err(folder(dir))?;
+        lock.map(FolderLock).ok_or_else(|| StartError::InUse(dir.to_path_buf()))
+    }
+}
+
+fn folder(path: &Path) -> impl FnOnce(std::io::Error) -> StartError {
+    let path = path.to_path_buf();
+    move |source| StartError::Folder { path, source }
 }
 
 impl Node {
     /// Brings the node up to where listeners may be opened on it. `endpoints` are what clients will be
     /// told.
-    pub async fn start(world: Arc<dyn World>, config: NodeConfig, endpoints: Vec<Endpoint>) -> Result<Arc<Node>, StartError> {
+    pub async fn start(
+        world: Arc<dyn World>,
+        config: NodeConfig,
+        lock: FolderLock,
+        endpoints: Vec<Endpoint>,
+    ) -> Result<Arc<Node>, StartError> {
         let disk = world.disk();
         let dir = config.data_dir.clone();
-        let folder = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| StartError::Folder { path, source }
-        };
-        disk.create_dir_all(&dir).map_err(folder(&dir))?;
-        let lock = disk.lock(&dir.join(".lock")).map_err(folder(&dir))?.ok_or_else(|| StartError::InUse(dir.clone()))?;
         let identity = Identity::read(&*disk, &dir, config.node_id)?;
         let partitions_dir = dir.join("partitions");
         disk.create_dir_all(&partitions_dir).map_err(folder(&partitions_dir))?;
@@ -134,6 +149,41 @@ impl Node {
     pub fn new_id(&self) -> Uuid {
         let bits = u128::from(self.world.random()) << 64 | u128::from(self.world.random());
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    }
+
+    /// Whether clients are served, or why not.
+    pub fn is_ready(&self) -> Result<(), &'static str> {
+        if self.cluster.partition().state().is_leader { Ok(()) } else { Err("the metadata log has no leader") }
+    }
+
+    /// The metrics that are not counted but looked up.
+    pub fn render_state(&self, text: &mut Text) {
+        let directory = self.partitions.directory();
+        let mut topics: Vec<_> = directory.topics().collect();
+        topics.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let open: Vec<_> = topics
+            .iter()
+            .flat_map(|topic| (0i32..).zip(&topic.partitions).map(|(index, open)| (&*topic.name, index.to_string(), open)))
+            .filter_map(|(topic, index, open)| Some((topic, index, open.as_ref()?, open.as_ref()?.state())))
+            .collect();
+        text.value("millrace_topics", &[], topics.len());
+        text.value("millrace_partitions", &[], open.len());
+        text.value("millrace_fetch_sessions", &[], self.fetch_sessions.len());
+        for (topic, index, partition, _) in &open {
+            text.value("millrace_log_size_bytes", &[topic, index], partition.size_bytes());
+        }
+        for (topic, index, _, state) in &open {
+            text.value("millrace_log_start_offset", &[topic, index], state.start);
+        }
+        for (topic, index, _, state) in &open {
+            text.value("millrace_log_end_offset", &[topic, index], state.end);
+        }
+        for (topic, index, _, state) in &open {
+            text.value("millrace_log_high_watermark", &[topic, index], state.high_watermark);
+        }
+        for (topic, index, _, state) in &open {
+            text.value("millrace_is_leader", &[topic, index], u8::from(state.is_leader));
+        }
     }
 
     /// Flushes and closes the storage. Listeners must have stopped.
