@@ -14,17 +14,11 @@ const TRUST_MAX: usize = 2 << 20;
 pub struct Inbox {
     buffer: BytesMut,
     request_bytes_max: i32,
-    closed: bool,
 }
 
 impl Inbox {
     pub fn new(request_bytes_max: i32) -> Inbox {
-        Inbox { buffer: BytesMut::new(), request_bytes_max, closed: false }
-    }
-
-    /// The client has closed its side.
-    pub fn closed(&self) -> bool {
-        self.closed
+        Inbox { buffer: BytesMut::new(), request_bytes_max }
     }
 
     /// The next whole frame, without its length field, in memory that nobody else holds.
@@ -43,10 +37,6 @@ impl Inbox {
             ready!(stream.poll_read_ready(task))?;
             self.make_room();
             match stream.try_read_buf(&mut self.buffer) {
-                Ok(0) => {
-                    self.closed = true;
-                    return Poll::Ready(Ok(0));
-                }
                 Ok(n) => return Poll::Ready(Ok(n)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
