@@ -67,8 +67,10 @@ fn join(item: &Typed<'_>, sql_type: &SqlType, target: SqlType) -> Result<SqlType
 fn constructor_type(source: &Expression, sql_type: &SqlType, target: &SqlType) -> Option<SqlType> {
     let part = |part: &Expression, part_type: &SqlType, target: &SqlType| match part {
         Expression::Array(_) | Expression::Map(_) | Expression::Struct(_) => constructor_type(part, part_type, target),
+        Expression::Null => Some(target.clone()),
         Expression::String(text) if target.is_number() => number_from_text(text, target),
-        other => widest(part_type, target, other.is_literal()),
+        literal if literal.is_literal() => widest(&literal_type(literal)?, target, true),
+        _ => widest(part_type, target, false),
     };
     match (source, sql_type, target) {
         (Expression::Array(items), SqlType::Array(own), SqlType::Array(wanted)) => {
@@ -97,6 +99,20 @@ fn constructor_type(source: &Expression, sql_type: &SqlType, target: &SqlType) -
         }
         _ => None,
     }
+}
+
+/// A literal's own type, whatever the elements beside it made of it.
+fn literal_type(literal: &Expression) -> Option<SqlType> {
+    Some(match literal {
+        Expression::Boolean(_) => SqlType::Boolean,
+        Expression::Integer(_) => SqlType::Integer,
+        Expression::Bigint(_) => SqlType::BigInt,
+        Expression::Double(_) => SqlType::Double,
+        Expression::Decimal(text) => decimal_type(&text.parse().ok()?)?,
+        Expression::String(_) => SqlType::String,
+        Expression::Bytes(_) => SqlType::Bytes,
+        _ => return None,
+    })
 }
 
 fn number_from_text(text: &str, target: &SqlType) -> Option<SqlType> {

@@ -1,6 +1,7 @@
 //! GEO_DISTANCE.
 
 use super::call::{Call, Row, lenient};
+use super::math::to_radians;
 use crate::expr::EvalError;
 use crate::value::Value;
 
@@ -33,9 +34,9 @@ fn distance(call: &Call<'_>) -> Result<Value, EvalError> {
     if lat1.abs() > 90.0 || lat2.abs() > 90.0 || lon1.abs() > 180.0 || lon2.abs() > 180.0 {
         return Err(EvalError::new("valid latitude values for GeoDistance function are from -90 to 90, longitudes from -180 to 180"));
     }
-    let half_latitude = ((lat2 - lat1).to_radians() / 2.0).sin();
-    let half_longitude = ((lon2 - lon1).to_radians() / 2.0).sin();
+    let half_latitude = (to_radians(lat2 - lat1) / 2.0).sin();
+    let half_longitude = (to_radians(lon2 - lon1) / 2.0).sin();
     let haversine = half_latitude * half_latitude
-        + half_longitude * half_longitude * lat1.to_radians().cos() * lat2.to_radians().cos();
+        + half_longitude * half_longitude * to_radians(lat1).cos() * to_radians(lat2).cos();
     Ok(Value::Double(2.0 * radius * haversine.sqrt().asin()))
 }

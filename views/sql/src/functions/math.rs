@@ -47,10 +47,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
     of_double!("cos", "value", "The cosine of an angle in radians.", f64::cos),
     of_double!("cosh", "value", "The hyperbolic cosine.", f64::cosh),
     of_double!("cot", "value", "The cotangent of an angle in radians.", |x: f64| 1.0 / x.tan()),
-    of_double!("degrees", "value", "An angle in radians as degrees.", f64::to_degrees),
+    of_double!("degrees", "value", "An angle in radians as degrees.", to_degrees),
     of_double!("exp", "exponent", "e to a power.", f64::exp),
     of_double!("ln", "value", "The natural logarithm.", f64::ln),
-    of_double!("radians", "value", "An angle in degrees as radians.", f64::to_radians),
+    of_double!("radians", "value", "An angle in degrees as radians.", to_radians),
     of_double!("sin", "value", "The sine of an angle in radians.", f64::sin),
     of_double!("sinh", "value", "The hyperbolic sine.", f64::sinh),
     of_double!("sqrt", "value", "The square root.", f64::sqrt),
@@ -162,6 +162,15 @@ pub(super) const FUNCTIONS: &[Row] = &[
         ],
     },
 ];
+
+/// In this order of operations, which decides the last digit; `f64::to_radians` has another.
+pub(super) fn to_radians(degrees: f64) -> f64 {
+    degrees / 180.0 * std::f64::consts::PI
+}
+
+fn to_degrees(radians: f64) -> f64 {
+    radians * 180.0 / std::f64::consts::PI
+}
 
 fn log_to_base(base: f64, value: f64) -> f64 {
     if base <= 0.0 || base == 1.0 { f64::NAN } else { value.ln() / base.ln() }

@@ -36,3 +36,6 @@ mod url;
 pub use aggregate::{AggregateArgument, Aggregator, BoundAggregate, FunctionSettings};
 pub use call::{Call, Derive, Lambdas, Memo, Overload, Row, ScalarFn, lenient, strict};
 pub use registry::{FunctionInfo, FunctionKind, OverloadInfo, Registry, ScalarBody, ScalarFunction, ScalarOverload};
+
+#[cfg(test)]
+mod tests;
