@@ -3,6 +3,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use millrace_record::{Frame, InternalKind, NO_TIMESTAMP, Offset};
+use tracing::warn;
 
 use super::{Log, LogEntry, Unsynced, fold};
 use crate::LogError;
@@ -41,6 +42,12 @@ impl Log {
             self.write(&entries[at..at + run], &frames[at..at + run], now_ms)?;
             at += run;
         }
+        if self.snapshot_due
+            && let Err(error) = self.write_snapshot()
+        {
+            // The entries are in the log. Without a snapshot the next start reads more of it.
+            warn!(dir = %self.dir.display(), %error, "no snapshot of the producers");
+        }
         Ok(())
     }
 
@@ -74,7 +81,7 @@ impl Log {
         if self.end_offset() == self.active.base_offset() {
             return Ok(());
         }
-        self.write_snapshot()?;
+        self.snapshot_due = true;
         if self.config.preallocate {
             let end = self.active.live().end;
             self.active.file()?.set_len(end).map_err(LogError::io("cut", &self.active.path))?;

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use millrace_record::{EndTxnMarker, Epoch, Frame, Offset, Records};
 use millrace_world::Disk;
-use tracing::warn;
+use tracing::{info, warn};
 
 pub use append::Replayed;
 pub use flush::{Flush, Flushed};
@@ -64,6 +64,8 @@ pub struct Log {
     checkpointed: u64,
     /// Of the newest snapshot file of the producers.
     snapshot_at: Option<Offset>,
+    /// A segment was closed since then.
+    snapshot_due: bool,
     /// A sync failed: what is on disk is not known.
     stopped: Arc<AtomicBool>,
 }
@@ -101,6 +103,7 @@ impl Log {
             truncations: 0,
             checkpointed: covered,
             snapshot_at: None,
+            snapshot_due: false,
             stopped: Arc::default(),
         };
         // Nothing changed a name in a log that was closed well.
@@ -181,12 +184,13 @@ impl Log {
         while let Some(at) = snapshots.pop() {
             let path = FileKind::Snapshot.path(&self.dir, at);
             let bytes = files::read(self.disk.as_ref(), &path)?.unwrap_or_default();
-            match Producers::decode(&bytes).filter(|producers| producers.applied_to() == at) {
-                Some(producers) => {
+            match Producers::decode(&bytes).filter(|(producers, _)| producers.applied_to() == at) {
+                Some((producers, epoch)) if at <= self.start.start || epoch == self.epoch_before(at) => {
                     self.producers = producers;
                     self.snapshot_at = Some(at);
                     break;
                 }
+                Some(_) => info!(path = %path.display(), "snapshot of the producers is of another history: taking an older one"),
                 None => warn!(path = %path.display(), "snapshot of the producers is damaged: taking an older one"),
             }
         }
@@ -219,17 +223,25 @@ impl Log {
         Ok(entries.iter().filter_map(|entry| of(&entry.name)).collect())
     }
 
+    /// The epoch of the record in front of `offset`; -1 if there is none.
+    fn epoch_before(&self, offset: Offset) -> Epoch {
+        self.shared.epochs.read().at_offset(Offset(offset.0 - 1)).unwrap_or(Epoch(-1))
+    }
+
     /// Writes the producers' state as of the log's end, and keeps only the snapshot before it besides.
     fn write_snapshot(&mut self) -> Result<(), LogError> {
         let end = self.end_offset();
         // A leader's accepted batches may run ahead of the log: such a state is not the log's.
-        let ahead = self.producers.applied_to() > end;
-        if self.snapshot_at == Some(end) || ahead {
+        if self.producers.applied_to() > end {
+            return Ok(());
+        }
+        self.snapshot_due = false;
+        if self.snapshot_at == Some(end) {
             return Ok(());
         }
         let path = FileKind::Snapshot.path(&self.dir, end);
         self.producers.set_applied_to(end);
-        files::replace(self.disk.as_ref(), &path, &self.producers.encode(), Durability::Relaxed)?;
+        files::replace(self.disk.as_ref(), &path, &self.producers.encode(self.epoch_before(end)), Durability::Relaxed)?;
         let previous = self.snapshot_at.replace(end);
         for at in self.snapshots()? {
             if at != end && Some(at) != previous {

@@ -1,12 +1,15 @@
 //! The producers' state as bytes, so that opening a log need not read all of it.
 //!
 //! ```text
-//! "MRPS" | version u16 | crc of what follows u32 | applied to i64 | producers u32, each:
+//! "MRPS" | version u16 | crc of what follows u32 | applied to i64 | epoch of the record before that i32 (-1: none)
+//!   | producers u32, each:
 //!   id i64 | epoch i16 | coordinator epoch i32 | last timestamp i64 | transaction start i64 (-1: none) | batches u8, each:
 //!     base sequence i32 | last sequence i32 | base offset i64 | last offset i64 | timestamp i64
 //! ```
+//! The epoch tells a snapshot of this history from one of a history that was truncated: two logs with the
+//! same epoch at an offset are the same up to there.
 use bytes::{Buf, BufMut};
-use millrace_record::{Offset, ProducerId};
+use millrace_record::{Epoch, Offset, ProducerId};
 
 use super::{BATCHES_MAX, Batch, Producer, Producers};
 
@@ -17,9 +20,10 @@ const PRODUCER_LEN: usize = 31;
 const BATCH_LEN: usize = 32;
 
 impl Producers {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(12 + self.by_id.len() * (PRODUCER_LEN + BATCH_LEN));
+    pub(crate) fn encode(&self, last_epoch: Epoch) -> Vec<u8> {
+        let mut body = Vec::with_capacity(16 + self.by_id.len() * (PRODUCER_LEN + BATCH_LEN));
         body.put_i64(self.applied_to.0);
+        body.put_i32(last_epoch.0);
         body.put_u32(self.by_id.len() as u32);
         for (id, producer) in &self.by_id {
             body.put_i64(id.0);
@@ -45,7 +49,7 @@ impl Producers {
     }
 
     /// `None` if the bytes are not a whole, undamaged snapshot.
-    pub(crate) fn decode(mut bytes: &[u8]) -> Option<Producers> {
+    pub(crate) fn decode(mut bytes: &[u8]) -> Option<(Producers, Epoch)> {
         if bytes.len() < HEAD_LEN || &bytes[..4] != MAGIC {
             return None;
         }
@@ -54,6 +58,7 @@ impl Producers {
             return None;
         }
         let mut producers = Producers { applied_to: Offset(bytes.try_get_i64().ok()?), ..Producers::default() };
+        let last_epoch = Epoch(bytes.try_get_i32().ok()?);
         for _ in 0..bytes.try_get_u32().ok()? {
             let id = ProducerId(bytes.try_get_i64().ok()?);
             let mut producer = Producer {
@@ -78,6 +83,6 @@ impl Producers {
             }
             producers.by_id.insert(id, producer);
         }
-        bytes.is_empty().then_some(producers)
+        bytes.is_empty().then_some((producers, last_epoch))
     }
 }

@@ -1,4 +1,4 @@
-use millrace_record::{BatchBuilder, BatchHeader, Codec, ControlType, EndTxnMarker, Level, Offset, ProducerId};
+use millrace_record::{BatchBuilder, BatchHeader, Codec, ControlType, EndTxnMarker, Epoch, Level, Offset, ProducerId};
 
 use super::{Producers, Verdict};
 
@@ -99,8 +99,8 @@ fn expires_by_the_last_batch_but_not_inside_a_transaction() {
 #[test]
 fn a_snapshot_reads_back_and_a_damaged_one_does_not() {
     let producers = after(&(0..6).map(|n| batch(n, 1, n as i32, 1)).collect::<Vec<_>>());
-    let bytes = producers.encode();
-    assert_eq!(Producers::decode(&bytes), Some(producers));
+    let bytes = producers.encode(Epoch(4));
+    assert_eq!(Producers::decode(&bytes), Some((producers, Epoch(4))));
     for at in 0..bytes.len() {
         let mut broken = bytes.clone();
         broken[at] ^= 1;
