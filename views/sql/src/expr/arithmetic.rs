@@ -28,11 +28,11 @@ enum Domain {
 
 /// The type of the result; the error is ksqlDB's text.
 fn result_type(operator: ArithmeticOperator, left: Option<&SqlType>, right: Option<&SqlType>) -> Result<SqlType, String> {
-    let unsupported = || {
-        let base = |sql_type: Option<&SqlType>| sql_type.map_or("NULL".to_owned(), |sql_type| sql_type.base().to_string());
-        format!("Unsupported arithmetic types. {} {}", base(left), base(right))
+    let (Some(left), Some(right)) = (left, right) else {
+        let shown = |sql_type: Option<&SqlType>| sql_type.map_or("null".to_owned(), ToString::to_string);
+        return Err(format!("Arithmetic on types {} and {} are not supported.", shown(left), shown(right)));
     };
-    let (Some(left), Some(right)) = (left, right) else { return Err(unsupported()) };
+    let unsupported = || format!("Unsupported arithmetic types. {} {}", left.base(), right.base());
     match (left.base(), right.base()) {
         (BaseType::String, BaseType::String) if operator == ArithmeticOperator::Add => Ok(SqlType::String),
         (a, b) if !a.is_number() || !b.is_number() => Err(unsupported()),
