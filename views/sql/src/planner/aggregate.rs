@@ -5,7 +5,7 @@ use crate::error::{Result, SqlError};
 use crate::format::bare;
 use crate::name::Name;
 use crate::plan::{Aggregate, AggregateCall, Filter, SourceKind, Step, Suppress, WindowInfo};
-use crate::planner::Planner;
+use crate::planner::{Planner, Target};
 use crate::planner::column_refs::as_column;
 use crate::planner::project::{KeyColumn, KeyOrigin, Keyed};
 use crate::planner::scope::{Clause, Scope};
@@ -32,21 +32,25 @@ struct Folded {
 }
 
 impl Planner<'_> {
-    /// Refuses aggregates without GROUP BY, and GROUP BY without aggregates.
-    pub(crate) fn check_grouping(&self, query: &Query, items: &[Item], scope: &Scope) -> Result<()> {
+    /// Refuses GROUP BY without aggregates, and aggregates without GROUP BY where the result needs a key. True when a client asks for
+    /// aggregates over everything.
+    pub(crate) fn check_grouping(&self, query: &Query, items: &[Item], scope: &Scope, target: Target<'_>) -> Result<bool> {
         let listed = items.iter().find_map(|item| self.aggregate_in(&item.expression));
         let aggregate = listed.or_else(|| self.aggregate_in(query.having.as_ref()?));
         match (&query.group_by, aggregate) {
             (Some(_), None) => Err(SqlError::definition("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")),
             (None, Some(name)) => {
                 let plain: Vec<&Item> = items.iter().filter(|item| self.aggregate_in(&item.expression).is_none()).collect();
+                if plain.is_empty() && target == Target::Client && query.window.is_none() {
+                    return Ok(true);
+                }
                 if plain.is_empty() {
                     return Err(SqlError::statement(format!("Use of aggregate function {name} requires a GROUP BY clause.")));
                 }
                 Err(not_grouped(&plain, scope))
             }
             (None, None) if query.having.is_some() => Err(SqlError::statement("HAVING clause requires a GROUP BY clause.")),
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 

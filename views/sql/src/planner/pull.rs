@@ -3,11 +3,11 @@
 use crate::ast::{Expression, Query, SelectItem};
 use crate::catalog::Settings;
 use crate::error::{Result, SqlError};
-use crate::plan::{Access, DataSource, PullPlan};
+use crate::plan::{Access, DataSource, PullPlan, Step};
 use crate::planner::query::Target;
 use crate::planner::scope::{Clause, Scope};
 use crate::planner::{Planner, pull_keys};
-use crate::schema::{ROWOFFSET, ROWPARTITION};
+use crate::schema::{Column, ROWOFFSET, ROWPARTITION, Role, Schema};
 
 const SEE: &str = "See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query.";
 
@@ -16,9 +16,9 @@ impl Planner<'_> {
         check_clauses(query)?;
         self.check_limit(query)?;
         let source = self.source(&query.from.name, query.from.position)?;
-        check_queryable(&source)?;
         check_pseudo_columns(query)?;
         let planned = self.plan_query(query, Target::Client)?;
+        check_queryable(&source)?;
         let scope = Scope::of(self, &query.from, &[])?;
         let access = match &query.filter {
             Some(filter) if source.is_table() => {
@@ -28,7 +28,8 @@ impl Planner<'_> {
             _ if source.is_table() => self.scan()?,
             _ => Access::Scan,
         };
-        Ok(PullPlan { source, root: planned.root, access, limit: query.limit, schema: planned.schema })
+        let schema = if source.is_table() { answer_schema(&planned.root, &planned.schema)? } else { planned.schema.without_keys() };
+        Ok(PullPlan { source, root: planned.root, access, limit: query.limit, schema })
     }
 
     /// A look-up of keys where the condition allows it, else a scan where the settings do.
@@ -62,6 +63,25 @@ impl Planner<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// A window's bounds belong to its key, and answers say so; they also say what comes from headers.
+fn answer_schema(root: &Step, schema: &Schema) -> Result<Schema> {
+    let Step::Project(project) = root else { return Ok(schema.clone()) };
+    let input = project.input.schema();
+    let origin = |expression: &Expression| match expression {
+        Expression::Column(column) => input.find(column.name.as_str()).map(|column| column.role.clone()),
+        _ => None,
+    };
+    let columns = schema.columns().iter().zip(&project.columns).map(|(column, expression)| {
+        let role = match origin(expression) {
+            Some(Role::WindowBound) => Role::Key,
+            Some(headers @ Role::Headers { .. }) => headers,
+            _ => column.role.clone(),
+        };
+        Column { role, ..column.clone() }
+    });
+    Schema::new(columns.collect()).map_err(|error| SqlError::statement(error.to_string()))
 }
 
 fn check_clauses(query: &Query) -> Result<()> {

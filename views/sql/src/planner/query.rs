@@ -53,16 +53,17 @@ impl Planner<'_> {
         let transient = target == Target::Client;
         let star = Star { made_keys: &made_keys, bounds: transient, partitioned: partition.is_some() };
         let Selected { mut items, shown } = self.select(query, &scope, &mut namer, &star)?;
-        self.check_grouping(query, &items, &scope)?;
+        let ungrouped = self.check_grouping(query, &items, &scope, target)?;
         let mut states = Vec::new();
         let mut shown_query = Query { select: shown, filter: filter.clone(), ..query.clone() };
-        if query.group_by.is_some() {
+        if query.group_by.is_some() || ungrouped {
             if partition.is_some() {
                 return Err(SqlError::statement("PARTITION BY clause is not supported together with GROUP BY."));
             }
-            let by = self.group_expressions(query, &scope)?;
+            // Aggregates over everything are one group.
+            let by = if ungrouped { vec![Expression::Integer(0)] } else { self.group_expressions(query, &scope)? };
             let having = query.having.as_ref().map(|having| self.prepare(having, &scope, Clause::Having)).transpose()?;
-            shown_query.group_by = Some(by.clone());
+            shown_query.group_by = (!ungrouped).then(|| by.clone());
             shown_query.having = having.clone();
             check_final(query)?;
             keyed = self.aggregate(keyed, Grouping { query, by, having, filter }, &mut items, &scope, &mut states)?;

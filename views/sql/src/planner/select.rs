@@ -116,6 +116,12 @@ impl Star<'_> {
             return plain.chain(pseudo).chain(with_role(Role::Key)).collect();
         }
         let bounds = with_role(Role::WindowBound).filter(|_| self.bounds || scope.is_join());
+        if self.bounds && !scope.is_join() {
+            // Answers to clients show headers before the values.
+            let is_header = |column: &&ScopeColumn| matches!(column.role, Role::Headers { .. });
+            let headers = source.columns.iter().filter(is_header).map(item);
+            return with_role(Role::Key).chain(bounds).chain(headers).chain(with_role(Role::Value)).collect();
+        }
         with_role(Role::Key).chain(bounds).chain(plain).collect()
     }
 }
