@@ -52,7 +52,7 @@ pub fn table(results: &[(Case, Verdict)]) -> String {
     let mut lines: BTreeMap<(Kind, String), [Tally; 2]> = BTreeMap::new();
     for (case, verdict) in results {
         let column = usize::from(case.expected.is_some());
-        let registry = case.needs.iter().any(|need| need == "schema-registry" || need == "PROTOBUF_NOSR");
+        let registry = case.needs.iter().any(|need| need == "schema-registry");
         let mut groups = vec![case.rung.to_string(), "total".to_string()];
         if !registry {
             groups.push("total without registry formats".to_string());

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use millrace_formats::{Codec, ColumnSpec, Side, codec, window};
 use millrace_sql::cast::{base64, double_text};
-use millrace_sql::plan::{DataSource, Format, WindowType};
+use millrace_sql::plan::{DataSource, Format, FormatInfo, WindowType};
 use millrace_sql::schema::{Column, Role};
 use millrace_sql::types::SqlType;
 use millrace_sql::value::Value;
@@ -62,8 +62,21 @@ impl<'a> Wire<'a> {
                 None => Ok(Some(text())),
                 Some(column) => kafka(node, &column.sql_type).map(Some),
             },
+            Format::ProtobufNoSr => self.through_json(side, node),
             other => Err(format!("the format {other} needs a schema registry")),
         }
+    }
+
+    /// A typed format's bytes: the JSON is read as the columns' types first.
+    fn through_json(&self, side: Side, node: &Json) -> Result<Option<Bytes>, String> {
+        let json = codec(&FormatInfo::of(Format::Json), Side::Value, self.specs(side)).map_err(|error| error.to_string())?;
+        let row = json.decode(node.to_string().as_bytes()).map_err(|error| error.to_string())?;
+        row.map_or(Ok(None), |row| self.encode_row(side, &row))
+    }
+
+    fn specs(&self, side: Side) -> Vec<ColumnSpec> {
+        let columns = self.columns(side).into_iter();
+        columns.map(|column| ColumnSpec::new(column.name.as_str(), column.sql_type.clone())).collect()
     }
 
     /// The given key with its window.
@@ -96,6 +109,12 @@ impl<'a> Wire<'a> {
                 let value = row.and_then(|row| row.into_iter().next()).unwrap_or_default();
                 Ok(plain(&value, &column.sql_type))
             }
+            Format::ProtobufNoSr => {
+                let row = self.codec(side)?.decode(bytes).map_err(|error| error.to_string())?;
+                let fields = self.columns(side).into_iter().zip(row.unwrap_or_default());
+                let shown = fields.map(|(column, value)| (column.name.to_string(), plain(&value, &column.sql_type)));
+                Ok(Json::Object(shown.collect()))
+            }
             other => Err(format!("the format {other} needs a schema registry")),
         }
     }
@@ -103,9 +122,7 @@ impl<'a> Wire<'a> {
     fn codec(&self, side: Side) -> Result<Box<dyn Codec>, String> {
         let Some(source) = self.source else { return Err("no source describes the topic".to_string()) };
         let info = if side == Side::Key { &source.key_format } else { &source.value_format };
-        let specs = self.columns(side).into_iter();
-        let specs = specs.map(|column| ColumnSpec::new(column.name.as_str(), column.sql_type.clone())).collect();
-        codec(info, side, specs).map_err(|error| error.to_string())
+        codec(info, side, self.specs(side)).map_err(|error| error.to_string())
     }
 
     /// A row's bytes, for INSERT VALUES.

@@ -8,6 +8,7 @@ use millrace_sql::value::Value;
 use crate::delimited::Delimited;
 use crate::json::Json;
 use crate::kafka::Kafka;
+use crate::protobuf::Protobuf;
 use crate::{DecodeError, EncodeError, UnsupportedFormat};
 
 /// The key or the value of a record.
@@ -49,9 +50,8 @@ pub fn codec(info: &FormatInfo, side: Side, columns: Vec<ColumnSpec>) -> Result<
         Format::Kafka => Ok(Box::new(Kafka::new(columns)?)),
         Format::None if columns.is_empty() => Ok(Box::new(Nothing)),
         Format::None => Err(UnsupportedFormat::NoColumns { format: Format::None, columns: columns.len() }),
-        Format::Avro | Format::Protobuf | Format::ProtobufNoSr | Format::JsonSr => {
-            Err(UnsupportedFormat::NeedsRegistry(info.format))
-        }
+        Format::ProtobufNoSr => Ok(Box::new(Protobuf::new(columns, info))),
+        Format::Avro | Format::Protobuf | Format::JsonSr => Err(UnsupportedFormat::NeedsRegistry(info.format)),
     }
 }
 

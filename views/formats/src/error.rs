@@ -12,6 +12,8 @@ pub enum DecodeError {
     Json { at: usize, what: &'static str },
     #[error("JSON nested deeper than {0} levels")]
     Depth(usize),
+    #[error("not a Protobuf message of these columns: {0}")]
+    Protobuf(&'static str),
     #[error("not UTF-8")]
     Utf8,
     #[error("Unexpected field count, csvFields:{found} schemaFields:{wanted}")]
