@@ -1,11 +1,11 @@
-//! `conformance CORPUS [--out FILE] [--grep TEXT] [--failures]`: runs a corpus and grades it.
+//! `conformance CORPUS [--out FILE] [--grep TEXT] [--failures] [--show]`: runs a corpus and grades it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use millrace_conformance::bound::{self, Bounds};
-use millrace_conformance::{load, report, run};
+use millrace_conformance::{load, qtt, report, run};
 
 const BOUNDS: Bounds = Bounds { time: Duration::from_secs(20), memory_bytes: 4 << 30 };
 
@@ -16,6 +16,8 @@ struct Arguments {
     /// Only cases whose name contains this.
     grep: Option<String>,
     failures: bool,
+    /// Print what the topics of qtt cases hold instead of grading them.
+    show: bool,
     worker: Option<u64>,
 }
 
@@ -29,12 +31,13 @@ fn arguments() -> Result<Arguments, String> {
             "--out" => parsed.out = Some(PathBuf::from(value()?)),
             "--grep" => parsed.grep = Some(value()?),
             "--failures" => parsed.failures = true,
+            "--show" => parsed.show = true,
             "--worker" => parsed.worker = Some(value()?.parse().map_err(|_| "--worker needs bytes".to_string())?),
             _ if corpus.is_none() && !argument.starts_with("--") => corpus = Some(PathBuf::from(argument)),
             _ => return Err(format!("unknown argument {argument}")),
         }
     }
-    parsed.corpus = corpus.ok_or("usage: conformance CORPUS [--out FILE] [--grep TEXT] [--failures]")?;
+    parsed.corpus = corpus.ok_or("usage: conformance CORPUS [--out FILE] [--grep TEXT] [--failures] [--show]")?;
     Ok(parsed)
 }
 
@@ -60,6 +63,12 @@ fn start() -> Result<(), String> {
     }
     if let Some(memory_bytes) = arguments.worker {
         bound::work(&cases, memory_bytes, run::run);
+        return Ok(());
+    }
+    if arguments.show {
+        for case in &cases {
+            println!("{}\n{}", case.name, qtt::show(case));
+        }
         return Ok(());
     }
     let mut again = vec![arguments.corpus.display().to_string()];

@@ -1,6 +1,7 @@
 //! A qtt case: statements, records in, records out, post-conditions.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,7 +18,34 @@ use crate::report::Verdict;
 use crate::session::{self, Failure, Session};
 use crate::wire::Wire;
 
-pub fn run(case: &Case) -> Verdict {
+/// What a case's topics hold after it ran, for people.
+pub fn show(case: &Case) -> String {
+    let mut out = String::new();
+    let mut session = prepared(case);
+    let text = case.statements.join("\n");
+    let failure = match statements(&text, &mut session) {
+        Ok(_) => records(case, &mut session).err(),
+        Err((_, failure)) => Some(failure),
+    };
+    if let Some(failure) = failure {
+        let _ = writeln!(out, "failed: {failure}");
+    }
+    for (name, topic) in &session.bench.topics {
+        let source = session.source_of_topic(name);
+        for record in &topic.records {
+            let _ = match decode(record, &Wire::new(source.as_deref())) {
+                Ok(Actual { key, value, timestamp, window, .. }) => {
+                    let window = window.map_or(String::new(), |window| format!(" [{}, {}]", window.start, window.end));
+                    writeln!(out, "{name}: {key}{window} = {value} at {timestamp}")
+                }
+                Err(error) => writeln!(out, "{name}: {error}"),
+            };
+        }
+    }
+    out
+}
+
+fn prepared(case: &Case) -> Session {
     let mut session = Session::new(&case.properties);
     for topic in &case.topics {
         session.bench.create_topic(&topic.name, topic.partitions);
@@ -26,6 +54,11 @@ pub fn run(case: &Case) -> Verdict {
     for record in case.inputs.iter().chain(&case.outputs) {
         session.reserve_topic(&record.topic);
     }
+    session
+}
+
+pub fn run(case: &Case) -> Verdict {
+    let mut session = prepared(case);
     let text = case.statements.join("\n");
     let (count, failure) = match statements(&text, &mut session) {
         Ok(count) => (count, records(case, &mut session).err()),

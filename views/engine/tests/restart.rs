@@ -103,7 +103,7 @@ fn run_through(query: &Arc<Query>, records: &[InputRecord]) -> (Vec<Fed>, Memory
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     /// Each life of the task feeds some more records, then commits them or dies.
     #[test]
