@@ -19,3 +19,4 @@ pub mod planner;
 pub mod schema;
 pub mod types;
 pub mod value;
+mod value_order;

@@ -48,7 +48,7 @@ fn write_nested(text: &mut String, value: &Value, sql_type: &SqlType) {
         }
         (Value::Map(map), SqlType::Map(key_type, value_type)) => {
             text.push('{');
-            for (position, (key, value)) in map.iter().enumerate() {
+            for (position, (key, value)) in map.java_order().into_iter().enumerate() {
                 if position > 0 {
                     text.push_str(", ");
                 }

@@ -29,6 +29,19 @@ pub(super) struct Fields {
     pub zone: Option<Zone>,
 }
 
+impl Fields {
+    pub fn has_date(&self) -> bool {
+        let numbers = [self.year, self.year_of_era, self.month, self.day, self.day_of_year, self.weekday];
+        numbers.iter().any(Option::is_some)
+    }
+
+    pub fn has_time(&self) -> bool {
+        let hours = [self.hour, self.clock_hour, self.half_hour, self.clock_half_hour];
+        let others = [self.minute, self.second, self.nano, self.nano_of_day];
+        self.afternoon.is_some() || hours.iter().chain(&others).any(Option::is_some)
+    }
+}
+
 pub(super) fn fields(items: &[Item], text: &str) -> Result<Fields, EvalError> {
     let mut reader = Reader { text, at: 0, fields: Fields::default() };
     if reader.items(items).is_none() || reader.at < text.len() {

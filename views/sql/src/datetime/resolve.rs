@@ -79,10 +79,18 @@ pub(super) fn timestamp(fields: &Fields, text: &str, zone: &Zone) -> Result<i64,
     Ok(fields.zone.as_ref().unwrap_or(zone).instant_of_local(local))
 }
 
+/// A pattern for dates may not name fields of a time.
 pub(super) fn date(fields: &Fields, text: &str) -> Result<i32, EvalError> {
+    if fields.has_time() {
+        return Err(bad(text, "Date format contains time field."));
+    }
     i32::try_from(days(fields, text)?).map_err(|_| bad(text, "the date is out of range"))
 }
 
+/// A pattern for times may not name fields of a date.
 pub(super) fn time(fields: &Fields, text: &str) -> Result<i32, EvalError> {
+    if fields.has_date() {
+        return Err(bad(text, "Time format contains date field."));
+    }
     Ok((nanos(fields, text)?.0 / 1_000_000) as i32)
 }

@@ -172,7 +172,7 @@ fn overloads_are_chosen_as_ksqldb_does() {
         ("ABS(DEC)", "DECIMAL(4, 2) 12.34"),
         ("GEO_DISTANCE(37.4439, D, L, 0)", "ERROR"),
         ("LEAST(I, 6, null)", "INTEGER 5"),
-        ("GREATEST(DEC, 1.234567)", "DECIMAL(8, 6) 12.340000"),
+        ("GREATEST(DEC, 1.234567)", "DECIMAL(8, 6) 12.34"),
         ("LEAST(DT, '2018-01-01')", "DATE 2018-01-01"),
         ("LEAST(I, L)", "REFUSED Function 'least' cannot be resolved due to ambiguous method parameters (INTEGER, BIGINT)."),
         ("LEAST(S, I)", "REFUSED Function 'least' does not accept parameters (STRING, INTEGER)."),

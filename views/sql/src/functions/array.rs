@@ -148,7 +148,8 @@ fn extreme(values: &[Value], better: Ordering) -> Value {
 fn join(call: &Call<'_>) -> Result<Value, EvalError> {
     let Value::Array(values) = call.value(0) else { return Ok(Value::Null) };
     let Some(Some(SqlType::Array(element))) = call.types.first() else { return Ok(Value::Null) };
-    if matches!(element.as_ref(), SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_)) {
+    let simple = element.is_number() || matches!(element.as_ref(), SqlType::Boolean | SqlType::String);
+    if !simple && values.iter().any(|value| !value.is_null()) {
         return Err(EvalError::new(format!("ARRAY_JOIN takes elements of simple types, not {element}")));
     }
     let delimiter = match call.value(1) {
@@ -156,7 +157,11 @@ fn join(call: &Call<'_>) -> Result<Value, EvalError> {
         _ if call.len() > 1 => "",
         _ => ",",
     };
-    let texts: Vec<String> = values.iter().map(|value| value_text(value, element)).collect();
+    let text_of = |value: &Value| match value {
+        Value::Decimal(decimal) => decimal.to_scientific_string(),
+        other => value_text(other, element),
+    };
+    let texts: Vec<String> = values.iter().map(text_of).collect();
     check_result_size(0, texts.iter().map(|text| text.len() + delimiter.len()).sum())?;
     Ok(texts.join(delimiter).into())
 }
@@ -178,15 +183,15 @@ fn sort(call: &Call<'_>) -> Result<Value, EvalError> {
 
 fn slice(call: &Call<'_>) -> Result<Value, EvalError> {
     let Value::Array(values) = call.value(0) else { return Ok(Value::Null) };
-    let bound = |position: usize, default: usize| match call.value(position) {
-        Value::Int(n) => usize::try_from((*n).max(0)).unwrap_or(0),
-        _ => default,
-    };
-    let start = bound(1, 1).max(1) - 1;
-    let end = bound(2, values.len()).min(values.len());
-    match values.get(start..end) {
-        Some(part) => Ok(Value::Array(Arc::from(part))),
-        None => Ok(Value::Null),
+    let bound = |position: usize, default: i64| call.value(position).as_i64().unwrap_or(default);
+    let (start, end) = (bound(1, 1) - 1, bound(2, values.len() as i64));
+    // Beyond the array is null, but backwards is an error.
+    match (usize::try_from(start), usize::try_from(end)) {
+        (Ok(start), Ok(end)) if end <= values.len() && start <= end => Ok(Value::Array(Arc::from(&values[start..end]))),
+        (Ok(start), Ok(end)) if end <= values.len() => {
+            Err(EvalError::new(format!("the slice from {} ends before it begins, at {end}", start + 1)))
+        }
+        _ => Ok(Value::Null),
     }
 }
 

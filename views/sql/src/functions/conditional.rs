@@ -89,7 +89,8 @@ fn extreme(call: &Call<'_>, better: Ordering) -> Result<Value, EvalError> {
             best = argument;
         }
     }
-    super::decimal::into_type(best, call.returns)
+    // A decimal keeps the scale that it has, whatever the result's type.
+    Ok(best.clone())
 }
 
 fn greatest(call: &Call<'_>) -> Result<Value, EvalError> {

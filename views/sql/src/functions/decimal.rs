@@ -48,7 +48,7 @@ pub(super) fn map(call: &Call<'_>, change: impl Fn(&Decimal) -> Decimal) -> Resu
 }
 
 /// A decimal with the scale of its declared type; other values as they are.
-pub(super) fn into_type(value: &Value, sql_type: &SqlType) -> Result<Value, EvalError> {
+fn into_type(value: &Value, sql_type: &SqlType) -> Result<Value, EvalError> {
     Ok(match (value, sql_type) {
         (Value::Decimal(decimal), SqlType::Decimal { scale, .. }) => {
             Value::Decimal(decimal.rescale(*scale as i32, Rounding::HalfUp))

@@ -20,7 +20,16 @@ pub(super) const FUNCTIONS: &[Row] = &[
         category: "BYTES",
         about: "The bytes that a text spells in an encoding: hex, utf8, ascii or base64.",
         overloads: &[strict("(value STRING, encoding STRING) -> BYTES", |call| {
-            Ok(decode(call.str(0)?, encoding(call.str(1)?)?)?.into())
+            let (text, encoding) = (call.str(0)?, encoding(call.str(1)?)?);
+            Ok(match encoding {
+                // As MIME has it: what is no digit is not looked at.
+                Encoding::Base64 => {
+                    let digits: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "+/=".contains(*c)).collect();
+                    decode(&digits, encoding)?
+                }
+                other => decode(text, other)?,
+            }
+            .into())
         })],
     },
     Row {
@@ -31,6 +40,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
             check_result_size(0, call.bytes(0)?.len() * 2)?;
             Ok(match encoding(call.str(1)?)? {
                 Encoding::Hex => encode(call.bytes(0)?, Encoding::Hex).to_uppercase(),
+                Encoding::Base64 => in_lines(&base64(call.bytes(0)?)),
                 other => encode(call.bytes(0)?, other),
             }
             .into())
@@ -67,6 +77,12 @@ pub(super) const FUNCTIONS: &[Row] = &[
 fn uuid_text(bits: u128) -> String {
     let digits = format!("{bits:032x}");
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+}
+
+/// MIME's lines of 76 characters.
+fn in_lines(text: &str) -> String {
+    let lines: Vec<&str> = (0..text.len()).step_by(76).filter_map(|at| text.get(at..(at + 76).min(text.len()))).collect();
+    lines.join("\r\n")
 }
 
 #[derive(Clone, Copy)]
@@ -107,15 +123,19 @@ fn encode(bytes: &[u8], encoding: Encoding) -> String {
     }
 }
 
-/// Plain digits, `0x..`, `x'..'` or `X'..'`; an odd number of digits has a zero in front.
+/// Plain digits, `0x..`, `x'..'` or `X'..'`. Only behind `0x` may the number of digits be odd: a zero stands in front.
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = if let Some(digits) = text.strip_prefix("0x") {
+    let prefixed = text.strip_prefix("0x");
+    let digits = if let Some(digits) = prefixed {
         digits
     } else if let Some(quoted) = text.strip_prefix("x'").or_else(|| text.strip_prefix("X'")) {
         quoted.strip_suffix('\'')?
     } else {
         text
     };
+    if digits.len() % 2 == 1 && prefixed.is_none() {
+        return None;
+    }
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let (head, tail) = digits.as_bytes().split_at(digits.len() % 2);
     let mut bytes = Vec::with_capacity(digits.len() / 2 + 1);

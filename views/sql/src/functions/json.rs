@@ -48,9 +48,11 @@ pub(super) const FUNCTIONS: &[Row] = &[
     Row {
         name: "json_items",
         category: "JSON",
-        about: "The elements of a JSON array, each as a JSON text.",
+        about: "The objects of a JSON array, each as a JSON text; null when an element is no object.",
         overloads: &[strict("(jsonItems STRING) -> ARRAY<STRING>", |call| match parse(call.str(0)?)? {
-            Json::Array(items) => Ok(Value::array(items.iter().map(|item| json_text(item).into()))),
+            Json::Array(items) if items.iter().all(Json::is_object) => {
+                Ok(Value::array(items.iter().map(|item| json_text(item).into())))
+            }
             _ => Ok(Value::Null),
         })],
     },
@@ -145,12 +147,11 @@ fn write_string(text: &mut String, string: &str) {
     text.push_str(&Json::String(string.to_owned()).to_string());
 }
 
-/// Texts bare, null as nothing, everything else as JSON.
-fn plain_text(json: &Json) -> Option<String> {
+/// Texts bare, everything else (null too) as JSON.
+fn plain_text(json: &Json) -> String {
     match json {
-        Json::Null => None,
-        Json::String(text) => Some(text.clone()),
-        other => Some(json_text(other)),
+        Json::String(text) => text.clone(),
+        other => json_text(other),
     }
 }
 
@@ -159,11 +160,11 @@ fn extract_field(call: &Call<'_>) -> Result<Value, EvalError> {
         Path::parse(text).ok_or_else(|| EvalError::new(format!("Invalid JSON path: {text}")))
     })?;
     let json = parse(call.str(0)?)?;
-    Ok(path.find(&json).and_then(plain_text).into())
+    Ok(path.find(&json).map(plain_text).into())
 }
 
 fn array_contains(call: &Call<'_>) -> Result<Value, EvalError> {
-    let Value::String(text) = call.value(0) else { return Ok(Value::Boolean(false)) };
+    let Value::String(text) = call.value(0) else { return Ok(Value::Null) };
     let Ok(Json::Array(items)) = parse(text) else { return Ok(Value::Boolean(false)) };
     let wanted = call.value(1);
     let matches = |item: &Json| match (wanted, item) {
@@ -173,9 +174,6 @@ fn array_contains(call: &Call<'_>) -> Result<Value, EvalError> {
         (Value::Int(_) | Value::BigInt(_), Json::Number(number)) => number.as_i64() == wanted.as_i64(),
         (Value::Double(wanted), Json::Number(number)) => {
             number.to_string().contains(['.', 'e', 'E']) && number.as_f64() == Some(*wanted)
-        }
-        (Value::Decimal(wanted), Json::Number(number)) => {
-            number.to_string().parse::<crate::decimal::Decimal>().is_ok_and(|number| number.compare(wanted).is_eq())
         }
         _ => false,
     };
@@ -211,7 +209,7 @@ fn concat(call: &Call<'_>) -> Result<Value, EvalError> {
     Ok(text.into())
 }
 
-/// The JSON of a SQL value: times as texts, bytes in base64, decimals with all their digits.
+/// The JSON of a SQL value: times as texts, bytes in base64, decimals with all their digits, names sorted.
 fn write_value(text: &mut String, value: &Value, sql_type: &SqlType) {
     match (value, sql_type) {
         (Value::Null, _) => text.push_str("null"),
@@ -249,8 +247,10 @@ fn write_value(text: &mut String, value: &Value, sql_type: &SqlType) {
             text.push('}');
         }
         (Value::Struct(values), SqlType::Struct(fields)) => {
+            let mut members: Vec<_> = fields.iter().zip(values.iter()).collect();
+            members.sort_by(|a, b| crate::value::compare_strings(&a.0.name, &b.0.name));
             text.push('{');
-            for (position, (field, value)) in fields.iter().zip(values.iter()).enumerate() {
+            for (position, (field, value)) in members.into_iter().enumerate() {
                 if position > 0 {
                     text.push(',');
                 }

@@ -60,7 +60,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
                 if call.value(1).is_null() {
                     return Ok(Value::Null);
                 }
-                map.iter().try_fold(call.value(1).clone(), |state, (key, value)| {
+                map.java_order().into_iter().try_fold(call.value(1).clone(), |state, (key, value)| {
                     call.lambda(2, &[state, key.clone(), value.clone()])
                 })
             }),
@@ -74,7 +74,7 @@ fn holds(call: &Call<'_>, parameters: &[Value]) -> Result<bool, EvalError> {
 
 fn transform_map(call: &Call<'_>) -> Result<Value, EvalError> {
     let mut entries = Vec::with_capacity(call.map(0)?.len());
-    for (key, value) in call.map(0)?.iter() {
+    for (key, value) in call.map(0)?.java_order() {
         let parameters = [key.clone(), value.clone()];
         entries.push((call.lambda(1, &parameters)?, call.lambda(2, &parameters)?));
     }

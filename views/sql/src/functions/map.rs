@@ -1,11 +1,14 @@
-//! Maps. A map has no order in SQL; here it is always sorted by key.
+//! Maps. Their order is Java's (see `value_order`), so that arrays made of them are those of ksqlDB.
 
 use super::call::{Row, lenient, strict};
 use crate::expr::check_result_size;
 use crate::value::Value;
 
-const ENTRIES: fn(&super::call::Call<'_>) -> Result<Value, crate::expr::EvalError> =
-    |call| Ok(Value::array(call.map(0)?.iter().map(|(key, value)| Value::structure([key.clone(), value.clone()]))));
+const ENTRIES: fn(&super::call::Call<'_>) -> Result<Value, crate::expr::EvalError> = |call| {
+    let map = call.map(0)?;
+    let entries = if call.bool(1)? { map.iter().collect() } else { map.java_order() };
+    Ok(Value::array(entries.into_iter().map(|(key, value)| Value::structure([key.clone(), value.clone()]))))
+};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     Row {
@@ -13,7 +16,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         category: "MAP",
         about: "The map's keys.",
         overloads: &[strict("(input MAP<STRING, T>) -> ARRAY<STRING>", |call| {
-            Ok(Value::array(call.map(0)?.iter().map(|(key, _)| key.clone())))
+            Ok(Value::array(call.map(0)?.java_order().into_iter().map(|(key, _)| key.clone())))
         })],
     },
     Row {
@@ -21,7 +24,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         category: "MAP",
         about: "The map's values.",
         overloads: &[strict("(input MAP<STRING, T>) -> ARRAY<T>", |call| {
-            Ok(Value::array(call.map(0)?.iter().map(|(_, value)| value.clone())))
+            Ok(Value::array(call.map(0)?.java_order().into_iter().map(|(_, value)| value.clone())))
         })],
     },
     Row {

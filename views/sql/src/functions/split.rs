@@ -59,7 +59,7 @@ fn split_bytes(call: &Call<'_>) -> Result<Value, EvalError> {
 
 fn split_to_map(call: &Call<'_>) -> Result<Value, EvalError> {
     let (text, entry_delimiter, kv_delimiter) = (call.str(0)?, call.str(1)?, call.str(2)?);
-    if entry_delimiter.is_empty() || kv_delimiter.is_empty() {
+    if entry_delimiter.is_empty() || kv_delimiter.is_empty() || entry_delimiter == kv_delimiter {
         return Ok(Value::Null);
     }
     let entries = text.split(entry_delimiter).filter(|entry| !entry.is_empty()).filter_map(|entry| {

@@ -171,16 +171,22 @@ fn concat_bytes(call: &Call<'_>, from: usize, separator: &[u8]) -> Result<Value,
     Ok(parts.join(separator).into())
 }
 
+/// What `\s` means in a Java pattern.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r')
+}
+
 fn initcap(call: &Call<'_>) -> Result<Value, EvalError> {
     let mut result = String::with_capacity(call.str(0)?.len());
     let mut first = true;
-    for c in call.str(0)?.chars() {
+    // Whitespace in front of the first word is lost.
+    for c in call.str(0)?.to_lowercase().trim_start_matches(is_space).chars() {
         if first {
             result.extend(c.to_uppercase());
         } else {
-            result.extend(c.to_lowercase());
+            result.push(c);
         }
-        first = c.is_whitespace();
+        first = is_space(c);
     }
     Ok(result.into())
 }
@@ -224,15 +230,21 @@ fn char_text(code: Option<u32>) -> Value {
     code.and_then(char::from_u32).map(|c| c.to_string()).into()
 }
 
-/// `\u004B`, or two such escapes that make a surrogate pair.
+/// A text that begins with an escape such as `\u004B`; all such escapes in it are resolved, the rest stays.
 fn chr_escape(call: &Call<'_>) -> Result<Value, EvalError> {
-    let mut units = Vec::new();
-    for escape in call.str(0)?.split("\\u").skip(1) {
-        match u16::from_str_radix(escape, 16) {
-            Ok(unit) if escape.len() == 4 && units.len() < 2 => units.push(unit),
-            _ => return Ok(Value::Null),
-        }
+    let text = call.str(0)?;
+    if text.len() < 6 || !text.starts_with("\\u") {
+        return Ok(Value::Null);
     }
-    let well_formed = call.str(0)?.starts_with("\\u") && !units.is_empty();
-    Ok(String::from_utf16(&units).ok().filter(|_| well_formed).into())
+    let mut units: Vec<u16> = Vec::new();
+    for part in text.split("\\u").skip(1) {
+        let digits = part.trim_start_matches('u');
+        let unit = digits.get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
+        let Some(unit) = unit.filter(|_| digits.is_char_boundary(4)) else {
+            return Err(EvalError::new(format!("Unable to parse unicode value: {part}")));
+        };
+        units.push(unit);
+        units.extend(digits[4..].encode_utf16());
+    }
+    Ok(String::from_utf16_lossy(&units).into())
 }
