@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 use millrace::api::{Client, Context, Outcome, Request, table};
 use millrace::config::NodeConfig;
-use millrace::node::Node;
+use millrace::node::{FolderLock, Node};
 use millrace_cluster::Endpoint;
 use millrace_cluster::config::Properties;
 use millrace_protocol::header::Opening;
@@ -19,7 +19,7 @@ use millrace_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup,
 use millrace_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use millrace_protocol::messages::*;
 use millrace_protocol::{Decodable, Encodable, ErrorCode, StrBytes};
-use millrace_world::production::Production;
+use millrace_world::production::{Files, Production};
 
 /// A node in a folder of its own.
 struct Broker {
@@ -38,7 +38,8 @@ impl Broker {
         assert!(warnings.is_empty(), "{warnings:?}");
         let endpoint = Endpoint { listener: "PLAINTEXT".to_owned(), host: "127.0.0.1".to_owned(), port: 9092 };
         let world = Arc::new(Production::new(tokio::runtime::Handle::current()));
-        let node = Node::start(world, config, vec![endpoint]).await.expect("the node starts");
+        let lock = FolderLock::take(&Files, &config.data_dir).expect("the folder is free");
+        let node = Node::start(world, config, lock, vec![endpoint]).await.expect("the node starts");
         let client = Client {
             id: "test".to_owned(),
             principal: "User:ANONYMOUS".to_owned(),

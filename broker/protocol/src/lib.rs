@@ -24,5 +24,5 @@ mod shape_tests;
 
 pub use kafka_protocol::error::ResponseError as ErrorCode;
 pub use kafka_protocol::messages;
-pub use kafka_protocol::protocol::{Decodable, Encodable, Message, Request, StrBytes};
+pub use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Request, StrBytes};
 pub use reader::Malformed;
