@@ -47,7 +47,7 @@ fn arithmetic_follows_java() {
         ("N + 1", "INTEGER NULL"),
         ("'a' + 'b'", "STRING ab"),
         ("I + S", "REFUSED Error processing expression: (I + S). Unsupported arithmetic types. INTEGER STRING"),
-        ("NULL + 1", "REFUSED Error processing expression: (null + 1). Unsupported arithmetic types. NULL INTEGER"),
+        ("NULL + 1", "REFUSED Error processing expression: (null + 1). Arithmetic on types null and INTEGER are not supported."),
     ]);
 }
 
@@ -127,7 +127,7 @@ fn lists_are_brought_to_one_type() {
         ("ARRAY[I, L]", "ARRAY<BIGINT> [5, 7000000000]"),
         ("ARRAY[I / 0, 1]", "ARRAY<INTEGER> [null, 1]"),
         ("ARRAY[NULL]", "REFUSED Cannot construct an array with all NULL elements (see https://github.com/confluentinc/ksql/issues/4239). As a workaround, you may cast a NULL value to the desired type."),
-        ("MAP('k' := I, 'l' := L)", "MAP<STRING, BIGINT> {k=5, l=7000000000}"),
+        ("MAP('k' := I, 'l' := L)", "MAP<STRING, BIGINT> {l=7000000000, k=5}"),
         ("MAP(NULL := 1)", "REFUSED Cannot construct a map with all NULL keys (see https://github.com/confluentinc/ksql/issues/4239). As a workaround, you may cast a NULL value to the desired type."),
         ("STRUCT(X := I, Y := S)", "STRUCT<`X` INTEGER, `Y` STRING> Struct{X=5,Y=Hello}"),
         ("STRUCT(X := 1, X := 2)", "REFUSED Duplicate field names found in STRUCT: 'X, X'"),
