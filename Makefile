@@ -10,7 +10,7 @@ export SCCACHE_DIR ?= $(HOME)/.cache/sccache
 export SCCACHE_CACHE_SIZE ?= 20G
 endif
 
-.PHONY: run build test setup help conformance
+.PHONY: sim run build test setup help conformance
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
@@ -28,3 +28,6 @@ test: setup ## the fast layers: unit, property, simulation, real clients
 
 conformance: setup ## run a ksqlDB corpus: CORPUS=DIR [OUT=FILE] [GREP=TEXT]
 	cargo run --release -q -p millrace-conformance -- $(CORPUS) $(if $(OUT),--out $(OUT)) $(if $(GREP),--grep '$(GREP)' --failures)
+
+sim: ## simulated crashes: SEEDS=n [FIRST=s] [TRACE=1] [PLANT=ack-before-persist]
+	SEEDS=$(SEEDS) FIRST=$(FIRST) TRACE=$(TRACE) PLANT=$(PLANT) cargo run --release --quiet -p millrace-sim

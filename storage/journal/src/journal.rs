@@ -8,7 +8,7 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::item::{Items, TurnFrame};
 use crate::replay::Replay;
 use crate::ring::{Found, PAGE, Ring, frame_bytes, ring_path};
-use crate::{FRAME_BYTES_MAX, JournalError};
+use crate::{JournalError, RING_BYTES_MIN};
 
 /// A place between two frames.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -47,7 +47,7 @@ impl Journal {
 
     /// The order matters: a ring without a checkpoint was never used.
     fn create(disk: Arc<dyn Disk>, dir: &Path, ring_bytes: u64, random: u64) -> Result<Journal, JournalError> {
-        let size = ring_bytes.next_multiple_of(PAGE).max(frame_bytes(FRAME_BYTES_MAX));
+        let size = ring_bytes.next_multiple_of(PAGE).max(RING_BYTES_MIN);
         let path = ring_path(dir);
         let file = disk.open(&path, OpenMode::OpenOrCreate).map_err(|e| JournalError::io(&path, e))?;
         if file.len().map_err(|e| JournalError::io(&path, e))? >= PAGE {
@@ -86,7 +86,9 @@ impl Journal {
             let what = format!("frame {} at byte {} does not hold, though frame {later} behind it does", self.head.sequence, self.head.position % self.ring.size);
             return Err(JournalError::corrupt(&self.ring.path, what));
         }
-        Ok(())
+        // What was read may be in the page cache alone, if the process died and the machine did not.
+        // It counts from here on, so it has to be on the disk, and before the frame that comes next.
+        if replay.frames > 0 { self.ring.sync() } else { Ok(()) }
     }
 
     /// Writes the turn's frame and waits until it is on stable storage. After an error, `Full` and
@@ -95,7 +97,7 @@ impl Journal {
         if self.failed {
             return Err(JournalError::Failed);
         }
-        if frame.len() > FRAME_BYTES_MAX {
+        if frame.len() > self.ring.frame_bytes_max() {
             return Err(JournalError::TooBig { bytes: frame.len() });
         }
         let bytes = frame_bytes(frame.len());
@@ -119,6 +121,11 @@ impl Journal {
 
     fn free(&self) -> u64 {
         self.ring.size - (self.head.position - self.tail.position)
+    }
+
+    /// The biggest payload that one frame takes.
+    pub fn frame_bytes_max(&self) -> usize {
+        self.ring.frame_bytes_max()
     }
 
     /// Bytes that a start would have to read back now.

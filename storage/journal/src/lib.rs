@@ -50,8 +50,10 @@ pub use replay::{GroupReplay, Replay, ReplayEntry};
 
 use std::fmt;
 
-/// The biggest payload of one frame.
-pub const FRAME_BYTES_MAX: usize = 16 << 20;
+/// The biggest payload of one frame, in a ring that is big enough for it.
+const FRAME_BYTES_MAX: usize = 16 << 20;
+/// The smallest ring.
+const RING_BYTES_MIN: u64 = 64 << 10;
 
 /// One Raft group of this node. Never used again for another one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -33,9 +33,14 @@ pub(crate) fn frame_bytes(payload: usize) -> u64 {
 }
 
 impl Ring {
+    /// The biggest payload of one frame: four of them fit.
+    pub fn frame_bytes_max(&self) -> usize {
+        FRAME_BYTES_MAX.min((self.size / 4) as usize - HEADER)
+    }
+
     /// Writes the frame, padded to whole pages. Not synced yet.
     pub fn write(&self, position: u64, sequence: u64, payload: &[u8]) -> Result<(), JournalError> {
-        assert!(payload.len() <= FRAME_BYTES_MAX, "the caller keeps frames below the limit");
+        assert!(payload.len() <= self.frame_bytes_max(), "the caller keeps frames below the limit");
         assert!(position.is_multiple_of(PAGE));
         let mut header = [0; HEADER];
         header[0..4].copy_from_slice(&MAGIC.to_le_bytes());
@@ -82,7 +87,7 @@ impl Ring {
     /// The sequence of a whole frame later than `sequence` that begins within the next frame's reach
     /// of `position`. Its presence proves that what should stand at `position` was acknowledged.
     pub fn later_frame(&self, position: u64, sequence: u64) -> Result<Option<u64>, JournalError> {
-        let reach = (frame_bytes(FRAME_BYTES_MAX) + PAGE).min(self.size);
+        let reach = (frame_bytes(self.frame_bytes_max()) + PAGE).min(self.size);
         let chunk_pages: u64 = 64;
         let mut chunk = vec![0; (chunk_pages * PAGE) as usize];
         let mut at = position + PAGE;
@@ -121,7 +126,7 @@ impl Ring {
         let u32_at = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let u64_at = |at: usize| u64::from(u32_at(at)) | u64::from(u32_at(at + 4)) << 32;
         let length = u32_at(24) as usize;
-        let ours = u32_at(0) == MAGIC && u64_at(8) == self.id && length <= FRAME_BYTES_MAX && frame_bytes(length) <= self.size;
+        let ours = u32_at(0) == MAGIC && u64_at(8) == self.id && length <= self.frame_bytes_max();
         ours.then(|| (u64_at(16), length, u32_at(4)))
     }
 

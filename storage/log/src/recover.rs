@@ -66,19 +66,10 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, config: &LogConfig, open
     let covered_index = looks.iter().filter_map(|look| Some(look.front.as_ref()?.summary.last_index)).max().unwrap_or(0);
     let durable_index = covered_index.max(opening.durable_index);
     let mut segments = recovery.segments(looks, durable_index)?;
-    if segments.is_empty() {
-        if durable_index >= opening.begin.index {
-            return Err(LogError::corrupt(dir, 0, format!("no segment is left, and entries up to {durable_index} were on disk")));
-        }
-        let begin = opening.begin;
-        let header = SegmentHeader {
-            identity: opening.identity,
-            base_offset: begin.offset,
-            first_index: begin.index,
-            previous_term: begin.previous_term,
-            generation: 0,
-            cleaned: None,
-        };
+    if segments.is_empty() && durable_index >= opening.begin.index {
+        return Err(LogError::corrupt(dir, 0, format!("no segment is left, and entries up to {durable_index} were on disk")));
+    }
+    if let Some(header) = recovery.next_segment(&segments) {
         let reserve = config.preallocate.then_some(config.segment_bytes);
         let segment = Arc::new(Segment::create(disk, dir, header, reserve, opening.now_ms)?);
         recovery.unsynced.push((segment.clone(), 0));
@@ -147,6 +138,21 @@ struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
+    /// The segment to begin: the first one of an empty log, or one behind a cleaned segment that a crash
+    /// left as the last. What is cleaned knows its last entry by its header, and takes no more.
+    fn next_segment(&self, segments: &[Arc<Segment>]) -> Option<SegmentHeader> {
+        let begin = self.opening.begin;
+        let (base_offset, first_index, previous_term) = match segments.last() {
+            None => (begin.offset, begin.index, begin.previous_term),
+            Some(last) if last.is_cleaned() => {
+                let latest = self.epochs.latest().unwrap_or(last.header.previous_term);
+                (last.live().end_offset, last.live().last_index + 1, latest)
+            }
+            Some(_) => return None,
+        };
+        Some(SegmentHeader { identity: self.opening.identity, base_offset, first_index, previous_term, generation: 0, cleaned: None })
+    }
+
     fn look(&self, listing: &Listing) -> Result<Vec<Look>, LogError> {
         let mut looks = Vec::with_capacity(listing.len());
         for (&base, &len) in listing {

@@ -52,13 +52,8 @@ impl Shard {
         let mark = self.journal.head();
         let mut flushes = Vec::new();
         for group in self.slots.iter_mut().flatten() {
-            // One that is being flushed already will be waited for: the lane runs jobs in order, and
-            // what it has not covered is still dirty.
-            if group.flushing {
-                continue;
-            }
             if let Some(flush) = group.replica.log_mut().0.begin_flush() {
-                group.flushing = true;
+                group.flushes += 1;
                 group.unflushed = Default::default();
                 flushes.push((group.address, flush));
             }
@@ -130,7 +125,7 @@ impl Shard {
         match outcome {
             Ok(flushed) => {
                 let Some(group) = self.group_mut(at) else { return };
-                group.flushing = false;
+                group.flushes -= 1;
                 if let Err(e) = group.replica.log_mut().0.end_flush(flushed) {
                     self.fail_volume(&e);
                 }
@@ -146,7 +141,7 @@ impl Shard {
 
     /// Waits until no job is under way that writes a checkpoint or flushes.
     pub(crate) fn drain_jobs(&mut self) {
-        let busy = |shard: &Shard| shard.checkpoints.running || shard.slots.iter().flatten().any(|group| group.flushing || group.cleaning);
+        let busy = |shard: &Shard| shard.checkpoints.running || shard.slots.iter().flatten().any(|group| group.flushes > 0 || group.cleaning);
         while busy(self) && !self.failed {
             self.wait_for_job();
         }

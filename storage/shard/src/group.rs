@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use millrace_journal::GroupReplay;
 use millrace_log::{LogEntry, Verdict};
 use millrace_record::{Epoch, NO_TIMESTAMP, Offset, TimestampType, stamp, stamp_append_time, trim_frame};
 use millrace_replica::{HardState, Replica, Settings};
@@ -27,15 +28,23 @@ pub(crate) struct Group {
     pub incoming: Vec<Incoming>,
     parked: Parked,
     /// Answered by the turn that makes the partition usable.
-    pub opening: Option<(Partition, Answer<Result<Partition, ShardError>>)>,
+    pub opening: Option<Opened>,
     /// Records and time since the last flush, where answers do not wait for one.
     pub unflushed: Unflushed,
-    /// A flush runs beside the shard; the log allows one at a time.
-    pub flushing: bool,
+    /// How many flushes run beside the shard.
+    pub flushes: usize,
     pub cleaning: bool,
     /// A committed trim that the disk has not taken yet.
     pub trim_owed: Option<Offset>,
     pub touched: bool,
+}
+
+/// A partition that is recovered and waits for its first turn.
+pub(crate) struct Opened {
+    pub partition: Partition,
+    pub answer: Answer<Result<Partition, ShardError>>,
+    /// What the journal kept for it, should the opening come to nothing.
+    pub kept: GroupReplay,
 }
 
 pub(crate) enum Incoming {
@@ -77,7 +86,7 @@ impl Group {
             parked: Parked::default(),
             opening: None,
             unflushed: Unflushed::default(),
-            flushing: false,
+            flushes: 0,
             cleaning: false,
             trim_owed: None,
             touched: false,
@@ -235,8 +244,8 @@ impl Group {
         for (start, answer) in std::mem::take(&mut self.parked.trims) {
             if state.start >= start { answer.send(Ok(state.start)) } else { self.parked.trims.push((start, answer)) }
         }
-        if let Some((partition, answer)) = self.opening.take() {
-            answer.send(Ok(partition));
+        if let Some(opened) = self.opening.take() {
+            opened.answer.send(Ok(opened.partition));
         }
     }
 
@@ -269,8 +278,8 @@ impl Group {
                 Incoming::Trim { answer, .. } => answer.send(Err(other.clone())),
             }
         }
-        if let Some((_, answer)) = self.opening.take() {
-            answer.send(Err(other.clone()));
+        if let Some(opened) = self.opening.take() {
+            opened.answer.send(Err(other.clone()));
         }
     }
 
@@ -278,12 +287,15 @@ impl Group {
     /// from what is stable, as after a crash; nothing of the refused entries stays anywhere.
     pub fn restart_without(mut self, from: u64) -> Result<Group, ShardError> {
         self.fail_parked(&AppendError::DiskFull, &ShardError::DiskFull);
+        // What was committed stays so; term and vote are as the journal has them.
+        let state = HardState { commit: self.replica.committed(), ..self.journaled };
+        assert!(state.commit < from, "what is cut off was not committed");
         let mut log = self.replica.into_log();
         if log.0.last_index() >= from {
             log.0.truncate_from(from)?;
         }
         log.0.rebuild_producers()?;
-        let replica = Replica::start(&Group::settings(&self.spec), self.journaled, log)?;
+        let replica = Replica::start(&Group::settings(&self.spec), state, log)?;
         Ok(Group { replica, unflushed: Unflushed::default(), ..self })
     }
 

@@ -141,12 +141,12 @@ impl Shard {
                 continue;
             }
             self.rounds.flushes_by_time = true;
-            if now_ms.saturating_sub(since) < limit || group.flushing {
+            if now_ms.saturating_sub(since) < limit || group.flushes > 0 {
                 continue;
             }
             group.unflushed = Default::default();
             if let Some(flush) = group.replica.log_mut().0.begin_flush() {
-                group.flushing = true;
+                group.flushes += 1;
                 let at = group.address;
                 self.workers.submit(Job::flush(at, flush));
             }

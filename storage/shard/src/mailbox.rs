@@ -13,11 +13,13 @@ use crate::reply::Answer;
 use crate::spec::{AppendOptions, Appended, GroupId, PartitionConfig, PartitionSpec};
 use crate::{AppendError, ShardError};
 
-/// Where a partition lives inside the shard. Slots are used again, groups never.
+/// Where a partition lives inside the shard. Slots are used again, and a group that is closed and
+/// opened again has another life: what is still under way for the old one does not reach the new.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Address {
     pub slot: usize,
     pub group: GroupId,
+    pub life: u64,
 }
 
 pub(crate) struct AppendMail {

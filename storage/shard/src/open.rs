@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millrace_journal::{GroupId, GroupReplay, TurnFrame};
-use millrace_log::{Begin, Log, LogEntry, Opening};
+use millrace_log::{Begin, Log, LogEntry, LogError, Opening};
 use millrace_replica::Replica;
 use millrace_world::{Disk, create_dir_durably, parent_of};
 use tracing::{info, warn};
 
 use crate::background::Job;
 use crate::entry_log::GroupLog;
-use crate::group::Group;
+use crate::group::{Group, Opened};
 use crate::mailbox::Address;
 use crate::partition::{Partition, Shared};
 use crate::reply::Answer;
@@ -35,7 +35,7 @@ impl Shard {
             Err(e) => answer.send(Err(e)),
             Ok(mut group) => {
                 let partition = Partition::new(group.address, self.mailbox.clone(), group.shared.clone());
-                group.opening = Some((partition, answer));
+                group.opening = Some(Opened { partition, answer, kept });
                 self.unopened.remove(&id);
                 self.by_id.insert(id, slot);
                 if slot == self.slots.len() {
@@ -58,7 +58,14 @@ impl Shard {
         for entry in &kept.entries {
             log.replay(LogEntry { index: entry.index, bytes: entry.bytes.clone() }, now_ms)?;
         }
-        let address = Address { slot, group: spec.id };
+        // Entries of a turn that never reached the journal, or of a flush that did not end. They count
+        // from here on, so they have to be on the disk.
+        let journaled_to = kept.entries.last().map_or(kept.synced, |entry| entry.index);
+        if log.last_index() > journaled_to && spec.config.flush.before_answer() {
+            log.sync()?;
+        }
+        self.lives += 1;
+        let address = Address { slot, group: spec.id, life: self.lives };
         let state = PartitionState {
             start: log.start_offset(),
             end: log.end_offset(),
@@ -88,7 +95,7 @@ impl Shard {
         if self.failed {
             return Err(ShardError::DiskFailed);
         }
-        if let Err(e) = group.replica.log_mut().0.close() {
+        if let Err(e) = close_log(&mut group.replica.log_mut().0) {
             self.fail_volume(&e);
             return Err(ShardError::DiskFailed);
         }
@@ -133,13 +140,21 @@ impl Shard {
         // A checkpoint under way would write an older one over this.
         self.drain_jobs();
         for group in self.slots.iter_mut().flatten() {
-            group.replica.log_mut().0.close()?;
+            close_log(&mut group.replica.log_mut().0)?;
         }
         let groups: TurnFrame = self.checkpoint_groups();
         let mark = self.journal.head();
         self.journal.checkpoint().write(mark, &groups)?;
         self.journal.checkpointed(mark);
         Ok(())
+    }
+}
+
+/// Everything on the disk, and beside it what spares the next start a scan: without room, without that.
+fn close_log(log: &mut Log) -> Result<(), LogError> {
+    match log.close() {
+        Err(e) if e.is_disk_full() => log.sync(),
+        closed => closed,
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Shard {
     pub(crate) unopened: BTreeMap<GroupId, GroupReplay>,
     pub(crate) slots: Vec<Option<Group>>,
     pub(crate) by_id: BTreeMap<GroupId, usize>,
+    /// Counts openings.
+    pub(crate) lives: u64,
     pub(crate) workers: Workers,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) rounds: Rounds,
@@ -85,6 +87,7 @@ impl Shard {
             unopened: replay.groups,
             slots: Vec::new(),
             by_id: BTreeMap::new(),
+            lives: 0,
             workers,
             checkpoints: Checkpoints::new(now),
             rounds: Rounds::new(now),

@@ -8,7 +8,7 @@
 //! The order is the point: nothing is answered, and no watermark moves, before the fsync that covers
 //! it has returned (unless the partition's `flush` settings say so). Segments are written before the
 //! journal, so that what the journal acknowledges is never missing from the page cache.
-use millrace_journal::{FRAME_BYTES_MAX, HardState, JournalError};
+use millrace_journal::{HardState, JournalError, TurnFrame};
 use millrace_log::LogError;
 use millrace_replica::HardState as ReplicaState;
 use tracing::{error, warn};
@@ -22,7 +22,8 @@ use crate::{AppendError, ShardError};
 
 /// How one group's part of a turn was written.
 enum Written {
-    Yes,
+    /// The first index that was new, or would have been.
+    Yes { from: u64 },
     /// No room: everything from this index on is to be undone.
     Full { from: u64 },
     /// What this group holds makes no sense.
@@ -164,14 +165,14 @@ impl Shard {
 
     /// Everything that is ready now, written and made stable together.
     fn round(&mut self, touched: &[usize], now_ms: i64) {
-        let mut written: Vec<usize> = Vec::with_capacity(touched.len());
+        let mut written: Vec<(usize, u64)> = Vec::with_capacity(touched.len());
         let mut full: Vec<(usize, u64)> = Vec::new();
         for &slot in touched {
             if !self.has_work(slot) {
                 continue;
             }
             match self.write_group(slot, now_ms) {
-                Written::Yes => written.push(slot),
+                Written::Yes { from } => written.push((slot, from)),
                 Written::Full { from } => full.push((slot, from)),
                 Written::Broken(why) => self.drop_broken(slot, &why),
                 Written::Failed(why) => return self.fail_volume(&why),
@@ -181,10 +182,12 @@ impl Shard {
             self.advance(&written);
             written.clear();
         }
-        if let Err(e) = self.write_journal() {
-            return self.fail_volume(&e);
+        match self.write_journal() {
+            Ok(()) => self.advance(&written),
+            // The ring has come round, and no checkpoint finds room on the disk.
+            Err(JournalError::Full) => full.append(&mut written),
+            Err(e) => return self.fail_volume(&e),
         }
-        self.advance(&written);
         for (slot, from) in full {
             self.restart_group(slot, from);
         }
@@ -193,12 +196,13 @@ impl Shard {
     /// Writes what one replica asks for: to its segment, and where the fsync is to come from, into
     /// the turn's frame.
     fn write_group(&mut self, slot: usize, now_ms: i64) -> Written {
-        let Some(group) = &mut self.slots[slot] else { return Written::Yes };
+        let group = self.slots[slot].as_mut().expect("a group with work is there");
         let effects = match group.replica.collect() {
             Ok(effects) => effects,
             Err(e) => return Written::Broken(e.to_string()),
         };
         let id = group.address.group;
+        let new_from = effects.entries.first().map_or(group.replica.log().0.last_index() + 1, |first| first.index);
         if let Some(first) = effects.entries.first() {
             let from = first.index;
             let log = &mut group.replica.log_mut().0;
@@ -212,8 +216,9 @@ impl Shard {
             assert_eq!(log.last_index() + 1, from + effects.entries.len() as u64, "all entries were appended");
             if group.needs_fsync() {
                 let bytes = bytes_of(&effects.entries);
-                let in_ring = self.turn.frame.len() + bytes + effects.entries.len() * 32;
-                let ring_can = in_ring <= FRAME_BYTES_MAX / 2 && self.journal.has_room(in_ring + bytes);
+                let in_frame: usize = effects.entries.iter().map(|entry| TurnFrame::cost_of_entry(entry.bytes.len())).sum();
+                // Half a frame stays for what must go there: hard states and notes.
+                let ring_can = self.turn.frame.len() + in_frame <= self.journal.frame_bytes_max() / 2;
                 // A group flushed only now and then has more to sync than this turn's entries.
                 let direct = bytes >= self.settings.direct_bytes || !ring_can || !group.spec.config.flush.before_answer();
                 if direct {
@@ -242,7 +247,7 @@ impl Shard {
             group.journaled = state;
         }
         assert!(effects.messages.is_empty(), "a group of one has nobody to write to");
-        Written::Yes
+        Written::Yes { from: new_from }
     }
 
     /// The turn's one fsync, if anything needs it.
@@ -262,8 +267,8 @@ impl Shard {
     }
 
     /// What was written is stable: commit, trim, answer.
-    fn advance(&mut self, slots: &[usize]) {
-        for &slot in slots {
+    fn advance(&mut self, written: &[(usize, u64)]) {
+        for &(slot, _) in written {
             let Some(group) = &mut self.slots[slot] else { continue };
             let progress = match group.replica.persisted() {
                 Ok(progress) => progress,
@@ -281,7 +286,13 @@ impl Shard {
 
     /// The volume had no room for this group's entries.
     fn restart_group(&mut self, slot: usize, from: u64) {
-        let Some(group) = self.slots[slot].take() else { return };
+        let Some(mut group) = self.slots[slot].take() else { return };
+        if let Some(opened) = group.opening.take() {
+            // Not opened yet, and now it will not be.
+            self.by_id.remove(&group.address.group);
+            self.unopened.insert(group.address.group, opened.kept);
+            return opened.answer.send(Err(ShardError::DiskFull));
+        }
         let (id, at) = (group.address.group, group.address);
         let shared = group.shared.clone();
         warn!(group = %id, "the disk is full; appends are refused until there is room");
@@ -312,28 +323,27 @@ impl Shard {
     }
 
     fn set_config(&mut self, to: Address, config: crate::PartitionConfig) -> Result<(), ShardError> {
-        let failed = self.failed;
-        let group = self.group_mut(to).ok_or(ShardError::NotOpen(to.group))?;
-        let stricter = config.flush.before_answer() && !group.spec.config.flush.before_answer();
-        group.replica.log_mut().0.set_config(config.log.clone());
-        group.spec.config = config;
-        if !stricter {
-            return Ok(());
-        }
-        // From here on answers mean "on the disk", and so must all that lies before them.
-        if failed {
+        if self.failed {
             return Err(ShardError::DiskFailed);
         }
-        match group.settle_flush() {
-            Ok(synced) => {
-                self.turn.notes.insert(to.group, synced);
-                Ok(())
-            }
-            Err(e) => {
-                self.fail_volume(&e);
-                Err(ShardError::DiskFailed)
+        let group = self.group_mut(to).ok_or(ShardError::NotOpen(to.group))?;
+        let stricter = config.flush.before_answer() && !group.spec.config.flush.before_answer();
+        if stricter {
+            // From here on answers mean "on the disk", and so must all that lies before them.
+            match group.settle_flush() {
+                Ok(synced) => {
+                    self.turn.notes.insert(to.group, synced);
+                }
+                Err(e) => {
+                    self.fail_volume(&e);
+                    return Err(ShardError::DiskFailed);
+                }
             }
         }
+        let group = self.group_mut(to).ok_or(ShardError::NotOpen(to.group))?;
+        group.replica.log_mut().0.set_config(config.log.clone());
+        group.spec.config = config;
+        Ok(())
     }
 
     pub(crate) fn answer_unless_failed<T>(&self, answer: Answer<Result<T, ShardError>>) -> Option<Answer<Result<T, ShardError>>> {

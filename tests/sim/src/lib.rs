@@ -7,9 +7,15 @@
 //!
 //! No real clock, no real disk, no threads.
 pub mod disk;
+mod model;
+mod producer;
 mod rng;
+pub mod scenario;
+mod trace;
 mod world;
 
 pub use disk::{Faults, Loss, SimDisk};
+pub use model::{Model, Value};
 pub use rng::Rng;
+pub use trace::Trace;
 pub use world::SimWorld;

@@ -93,8 +93,18 @@ impl Log {
             let now_ms = self.active.live().last_append_ms;
             self.roll(now_ms)?;
         }
-        self.start = StartFile { start: to, first_dirty: self.start.first_dirty.max(to) };
-        self.start.store(self.disk.as_ref(), &self.dir)?;
+        // The log must still be one if a crash follows: it reaches the new start on disk, and what will
+        // be its first segment is there before those in front of it go.
+        let segments = self.shared.segments();
+        let first = segments.partition_point(|segment| segment.base_offset() <= to).saturating_sub(1);
+        let below = |part: &Unsynced| part.segment.base_offset() < to && part.synced_to < part.segment.live().end;
+        let never_synced = |part: &Unsynced| part.synced_to == 0 && Arc::ptr_eq(&part.segment, &segments[first]);
+        if self.unsynced.iter().any(|part| below(part) || first > 0 && never_synced(part)) {
+            self.sync()?;
+        }
+        let start = StartFile { start: to, first_dirty: self.start.first_dirty.max(to) };
+        start.store(self.disk.as_ref(), &self.dir)?;
+        self.start = start;
         self.shared.set_start(to);
         let segments = self.shared.segments();
         let keep_from = segments.partition_point(|segment| segment.base_offset() <= to).saturating_sub(1);

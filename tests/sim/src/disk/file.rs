@@ -104,6 +104,7 @@ impl File for Handle {
         if allowed.is_err() && !off {
             // fsyncgate: the pages count as clean now, and are on no platter.
             inode.dirty.clear();
+            inode.sync_failed = true;
             return allowed;
         }
         allowed?;

@@ -37,6 +37,8 @@ struct Inode {
     dirty: BTreeSet<u64>,
     /// The length, or a cut, that the platter does not know yet.
     len_dirty: bool,
+    /// Pages that count as clean are not on the platter.
+    sync_failed: bool,
     /// `allocate` took the room for so many pages.
     reserved: u64,
 }
@@ -94,6 +96,11 @@ impl SimDisk {
         self.0.lock().syncs
     }
 
+    /// Bytes that are taken.
+    pub fn used(&self) -> u64 {
+        self.0.lock().used()
+    }
+
     pub fn is_off(&self) -> bool {
         self.0.lock().off
     }
@@ -121,7 +128,10 @@ impl SimDisk {
         for inode in volume.inodes.values_mut() {
             if !inode.dirty.is_empty() || inode.len_dirty {
                 file::crash(inode, all_lost, &mut volume.rng);
+            } else if inode.sync_failed {
+                inode.cached = inode.durable.clone();
             }
+            inode.sync_failed = false;
         }
         volume.forget_nameless();
     }
