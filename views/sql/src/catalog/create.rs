@@ -25,11 +25,11 @@ impl Session<'_> {
         let schema = self.declared_columns(create, &topic, &key_format, &value_format, legacy)?;
         let keys: Vec<&Column> = schema.keys().collect();
         let values: Vec<&Column> = schema.values().collect();
+        if schema.is_empty() {
+            return Err(SqlError::definition(NO_COLUMNS));
+        }
         if create.table && keys.is_empty() {
             return Err(SqlError::definition("Tables require a PRIMARY KEY. Please define the PRIMARY KEY."));
-        }
-        if keys.is_empty() && values.is_empty() && schema.headers().next().is_none() {
-            return Err(SqlError::definition(NO_COLUMNS));
         }
         if window.is_some() && keys.is_empty() {
             return Err(SqlError::statement("Windowed sources require a key column."));
@@ -46,7 +46,7 @@ impl Session<'_> {
         check_schema(&value_format, &values, Side::Value)?;
         let timestamp = timestamp(&with, &schema)?;
         let new_topic = self.topic_for(&topic, &with)?;
-        let legacy_rowkey = legacy || schema.find("ROWKEY").is_some_and(|column| column.role == Role::Key && has_rowkey_rule(create));
+        let legacy_rowkey = legacy || (create.table && has_rowkey_rule(create));
         let source = DataSource {
             name: create.name.clone(),
             kind: SourceKind::of(create.table),

@@ -1,1 +1,160 @@
+use std::collections::BTreeMap;
 
+use super::*;
+use crate::functions::Registry;
+use crate::parser::{Limits, Variables, parse};
+
+/// The topics that exist.
+#[derive(Default)]
+struct Known(BTreeMap<String, i32>);
+
+impl Topics for Known {
+    fn partitions(&self, topic: &str) -> Option<i32> {
+        self.0.get(topic).copied()
+    }
+}
+
+#[derive(Default)]
+struct World {
+    catalog: Catalog,
+    topics: Known,
+    settings: Settings,
+}
+
+impl World {
+    /// Runs a text; topics are made as the decisions ask.
+    fn run(&mut self, text: &str) -> Result<Vec<Effect>> {
+        let mut effects = Vec::new();
+        for located in parse(text, &mut Variables::default(), &Limits::STANDARD)? {
+            let functions = Registry::builtin();
+            let (catalog, topics, settings) = (&self.catalog, &self.topics, &self.settings);
+            let effect = decide(&Session { catalog, topics, schemas: &NoSchemas, settings, functions }, &located)?.effect;
+            if let Effect::CreateSource { topic: Some(topic), .. } | Effect::StartQuery { topic: Some(topic), .. } = &effect {
+                self.topics.0.insert(topic.name.clone(), topic.partitions.unwrap_or(1));
+            }
+            self.catalog.apply(&effect);
+            effects.push(effect);
+        }
+        Ok(effects)
+    }
+
+    fn refused(&mut self, text: &str) -> String {
+        match self.run(text) {
+            Ok(effects) => panic!("{text} was accepted: {effects:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+fn world(text: &str) -> World {
+    let mut world = World::default();
+    world.run(text).unwrap_or_else(|error| panic!("{error}"));
+    world
+}
+
+const STREAM: &str = "CREATE STREAM a (id INT KEY, v INT) WITH (kafka_topic='a', value_format='JSON', partitions=3);";
+
+#[test]
+fn a_topic_is_made_when_partitions_are_given() {
+    let mut made = world(STREAM);
+    assert_eq!(made.topics.partitions("a"), Some(3));
+    let text = "CREATE STREAM b (id INT KEY, v INT) WITH (kafka_topic='nope', value_format='JSON');";
+    assert!(made.refused(text).contains("Topic 'nope' does not exist."));
+    let text = "CREATE STREAM b (id INT KEY, v INT) WITH (kafka_topic='a', value_format='JSON', partitions=4);";
+    assert!(made.refused(text).contains("KSQL expects 4 partitions (topic has 3)"));
+}
+
+#[test]
+fn a_sink_inherits_and_overrides() {
+    let made = world(&format!("{STREAM} CREATE STREAM b AS SELECT * FROM a; CREATE STREAM c WITH (format='DELIMITED', value_delimiter='|') AS SELECT * FROM a;"));
+    let source = |name: &str| made.catalog.source(&Name::new(name)).unwrap().clone();
+    assert_eq!(made.topics.partitions("B"), Some(3));
+    assert_eq!((source("B").key_format.format.name(), source("B").value_format.format.name()), ("KAFKA", "JSON"));
+    assert_eq!((source("C").key_format.format.name(), source("C").value_format.delimiter()), ("DELIMITED", '|'));
+    assert_eq!(source("B").created_by.as_ref().map(ToString::to_string).as_deref(), Some("CSAS_B_0"));
+}
+
+#[test]
+fn a_source_in_use_stays_and_its_own_query_goes_with_it() {
+    let mut made = world(&format!("{STREAM} CREATE STREAM b AS SELECT * FROM a;"));
+    assert!(made.refused("DROP STREAM a;").contains("read from this source: [B]"));
+    let effects = made.run("DROP STREAM b DELETE TOPIC; DROP STREAM a; DROP STREAM IF EXISTS a;").unwrap();
+    assert!(matches!(&effects[0], Effect::DropSource { delete_topic: Some(topic), terminates, .. } if topic == "B" && terminates.len() == 1));
+    assert!(matches!(effects[2], Effect::Nothing { .. }));
+    assert_eq!((made.catalog.sources().count(), made.catalog.queries().count()), (0, 0));
+}
+
+#[test]
+fn names_of_queries_are_never_used_twice() {
+    let mut made = world(&format!("{STREAM} CREATE STREAM b AS SELECT * FROM a; DROP STREAM b;"));
+    made.run("CREATE STREAM b AS SELECT * FROM a; INSERT INTO b SELECT * FROM a;").unwrap();
+    let ids: Vec<String> = made.catalog.queries().map(|query| query.plan.id.to_string()).collect();
+    assert_eq!(ids, ["CSAS_B_1", "INSERTQUERY_2"]);
+}
+
+#[test]
+fn a_replacement_keeps_its_querys_name() {
+    let mut made = world(&format!("{STREAM} CREATE STREAM b AS SELECT id, v FROM a;"));
+    let effects = made.run("CREATE OR REPLACE STREAM b AS SELECT id, v, v + 1 AS w FROM a WHERE v > 0;").unwrap();
+    assert!(matches!(&effects[0], Effect::StartQuery { plan, replaces: Some(old), .. } if plan.id == *old));
+    assert_eq!(made.catalog.queries().count(), 1);
+    assert!(made.refused("CREATE OR REPLACE STREAM b AS SELECT id, v FROM a;").contains("[`W` INTEGER]"));
+    made.settings.set(Settings::OR_REPLACE, "false");
+    assert!(made.refused("CREATE OR REPLACE STREAM b AS SELECT id, v FROM a;").contains("already exists"));
+}
+
+#[test]
+fn types_are_replaced_when_they_are_used() {
+    let mut made = world("CREATE TYPE p AS STRUCT<x INT, y INT>; CREATE TYPE q AS ARRAY<p>;");
+    made.run("CREATE STREAM s (id INT KEY, path q) WITH (kafka_topic='s', value_format='JSON', partitions=1);").unwrap();
+    let schema = made.catalog.source(&Name::new("S")).unwrap().schema.to_string();
+    assert_eq!(schema, "`ID` INTEGER KEY, `PATH` ARRAY<STRUCT<`X` INTEGER, `Y` INTEGER>>");
+    made.run("DROP TYPE p; CREATE STREAM o AS SELECT id, CAST(NULL AS q) AS n FROM s;").unwrap();
+    let text = "CREATE STREAM z (v nope) WITH (kafka_topic='s', value_format='JSON');";
+    assert!(made.refused(text).contains("Cannot resolve unknown type: NOPE"));
+}
+
+#[test]
+fn pausing_and_ending_queries() {
+    let mut made = world(&format!("{STREAM} CREATE STREAM b AS SELECT * FROM a;"));
+    made.run("PAUSE csas_b_0;").unwrap();
+    assert!(made.catalog.queries().all(|query| query.paused));
+    made.run("RESUME ALL; TERMINATE CSAS_B_0;").unwrap();
+    assert_eq!(made.catalog.queries().count(), 0);
+    assert!(made.catalog.source(&Name::new("B")).is_some());
+}
+
+#[test]
+fn the_old_dialect_where_it_is_clear() {
+    let mut made = world("CREATE TABLE t (ROWKEY BIGINT KEY, v INT) WITH (kafka_topic='t', value_format='JSON', partitions=1);");
+    made.run("CREATE TABLE u AS SELECT * FROM t;").unwrap();
+    made.run("CREATE STREAM s (id INT, v INT) WITH (kafka_topic='s', value_format='JSON', partitions=1, key='id');").unwrap();
+    made.run("CREATE STREAM o AS SELECT * FROM s; CREATE TABLE n AS SELECT COUNT(*) AS n FROM s GROUP BY id;").unwrap();
+    let schema = |name: &str| made.catalog.source(&Name::new(name)).unwrap().schema.to_string();
+    assert_eq!(schema("O"), "`ROWKEY` STRING KEY, `ID` INTEGER, `V` INTEGER");
+    assert_eq!(schema("N"), "`ID` INTEGER KEY, `N` BIGINT");
+    let text = "CREATE TABLE x (id BIGINT KEY, v INT) WITH (kafka_topic='t', value_format='JSON');";
+    assert!(made.refused(text).contains("please use 'PRIMARY KEY' for tables"));
+}
+
+#[test]
+fn with_clauses_are_checked() {
+    let create = |with: &str| format!("CREATE STREAM s (id INT KEY, v INT) WITH ({with});");
+    let cases = [
+        ("value_format='JSON', partitions=1", "Missing required property \"KAFKA_TOPIC\""),
+        ("kafka_topic='s', partitions=1", "Statement is missing the 'VALUE_FORMAT' property from the WITH clause."),
+        ("kafka_topic='s', format='JSON', key_format='KAFKA'", "Cannot supply both 'KEY_FORMAT' and 'FORMAT' properties"),
+        ("kafka_topic='s', format='JSON', nonsense=1", "Invalid config variable(s) in the WITH clause: NONSENSE"),
+        ("kafka_topic='s', format='FOO'", "Unknown format: FOO"),
+        ("kafka_topic='s', format='JSON', partitions=0", "Value must be at least 1"),
+        ("kafka_topic='s', format='JSON', window_type='TUMBLING'", "TUMBLING windows require 'WINDOW_SIZE'"),
+        ("kafka_topic='s', format='DELIMITED', value_delimiter='ab'", "Delimiter must be a single character or TAB,SPACE"),
+        ("kafka_topic='s', format='JSON', partitions=1, timestamp='nope'", "does not exist in the schema: 'NOPE'"),
+        ("kafka_topic='s', format='JSON', partitions=1, wrap_single_value='maybe'", "Expected value to be either true or false"),
+        ("kafka_topic='s', format='KAFKA', partitions=1, wrap_single_value=true", "Format 'KAFKA' does not support 'WRAP_SINGLE_VALUE' set to 'true'."),
+    ];
+    for (with, expected) in cases {
+        let error = World::default().refused(&create(with));
+        assert!(error.contains(expected), "{with}\n{error}");
+    }
+}

@@ -17,9 +17,11 @@ impl Planner<'_> {
     /// The query's FROM clause as a step with its key.
     pub(crate) fn from_clause(&self, query: &Query, scope: &mut Scope) -> Result<Keyed> {
         let mut left = self.source_keyed(scope, 0)?;
-        // All conditions are read before any step is made: a fault in a later one is told first.
+        // All conditions and columns are read before any step is made: their faults are told first.
         let conditions = query.joins.iter().enumerate().map(|(index, clause)| self.join_condition(clause, scope, index + 1));
         let conditions = conditions.collect::<Result<Vec<_>>>()?;
+        scope.synthetic_key = scope.is_join().then(|| synthetic_name(scope));
+        scope.check_columns(query)?;
         for (index, (clause, condition)) in query.joins.iter().zip(conditions).enumerate() {
             left = self.join(left, clause, condition, scope, index + 1)?;
         }
@@ -70,10 +72,7 @@ impl Planner<'_> {
                 )));
             }
             (SourceKind::Stream, SourceKind::Table) if !matches!(clause.kind, JoinKind::Inner | JoinKind::Left) => {
-                return Err(SqlError::statement(match clause.kind {
-                    JoinKind::Full => "Full outer joins between streams and tables are not supported.",
-                    _ => "Right outer joins between streams and tables are not supported.",
-                }));
+                return Err(unsupported_kind(clause.kind, "stream-table", &condition.left_source, &scope.sources[index].alias));
             }
             (SourceKind::Table, SourceKind::Table) if !right_is_key => {
                 return Err(SqlError::statement(format!(
@@ -86,7 +85,7 @@ impl Planner<'_> {
         self.check_key_types(&left, &right, &condition, scope)?;
         check_windows(&left, &right, scope, index)?;
         if kinds == (SourceKind::Table, SourceKind::Table) && !left_is_key {
-            check_foreign_key(clause, &condition, &left, &right, index)?;
+            check_foreign_key(clause, &condition, &left, &right, scope, index)?;
             return self.foreign_key_join(left, right, clause.kind, &condition, scope);
         }
         self.check_partitions(&left, &right, scope, index)?;
@@ -324,7 +323,14 @@ fn check_windows(left: &Keyed, right: &Keyed, scope: &Scope, index: usize) -> Re
     }
 }
 
-fn check_foreign_key(clause: &JoinClause, condition: &Condition, left: &Keyed, right: &Keyed, index: usize) -> Result<()> {
+fn check_foreign_key(
+    clause: &JoinClause,
+    condition: &Condition,
+    left: &Keyed,
+    right: &Keyed,
+    scope: &Scope,
+    index: usize,
+) -> Result<()> {
     if index > 1 {
         return Err(SqlError::statement(format!(
             "Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. Got {}.",
@@ -337,6 +343,14 @@ fn check_foreign_key(clause: &JoinClause, condition: &Condition, left: &Keyed, r
     match clause.kind {
         JoinKind::Inner | JoinKind::Left => Ok(()),
         JoinKind::Right => Err(SqlError::statement("RIGHT OUTER JOIN on a foreign key is not supported")),
-        JoinKind::Full => Err(SqlError::statement("FULL OUTER JOIN on a foreign key is not supported")),
+        JoinKind::Full => {
+            Err(unsupported_kind(clause.kind, "foreign-key table-table", &condition.left_source, &scope.sources[index].alias))
+        }
     }
+}
+
+fn unsupported_kind(kind: JoinKind, of: &str, left: &Name, right: &Name) -> SqlError {
+    let side = if kind == JoinKind::Full { "full" } else { "right" };
+    let words = kind_words(kind);
+    SqlError::statement(format!("Invalid join type: {side}-outer join not supported for {of} join. Got {left} {words} {right}."))
 }

@@ -67,6 +67,13 @@ impl Planner<'_> {
 
     fn project_keyed(&self, mut keyed: Keyed, items: &[Item], scope: &Scope, sink: &Name) -> Result<(Step, Schema)> {
         self.drop_unwanted_key(&mut keyed, items);
+        let with_key;
+        let items = if scope.sources[0].source.legacy_rowkey {
+            with_key = add_keys(&keyed, items);
+            &with_key
+        } else {
+            items
+        };
         let input = keyed.step.schema().clone();
         let typed = items.iter().map(|item| {
             let expression = scope.row(&item.expression)?;
@@ -124,6 +131,20 @@ impl Planner<'_> {
     pub(crate) fn select_type(&self, expression: &Expression, input: &Schema) -> Result<SqlType> {
         self.column_type(expression, input).map_err(|error| error.prefixed("Invalid Select: "))
     }
+}
+
+/// Before 0.10 a result had its key whether it was selected or not.
+fn add_keys(keyed: &Keyed, items: &[Item]) -> Vec<Item> {
+    let mut all = items.to_vec();
+    for key in &keyed.keys {
+        let selected = items.iter().any(|item| key.viable.contains(&item.expression));
+        if let (false, Some(viable)) = (selected, key.viable.first()) {
+            let free = |name: &Name| !all.iter().any(|item| item.alias == *name);
+            let alias = if free(&key.row) { key.row.clone() } else { Name::from(format!("{}_KEY", key.row)) };
+            all.push(Item { expression: viable.clone(), alias });
+        }
+    }
+    all
 }
 
 fn assign(keyed: &Keyed, items: &[Item], sink: &Name) -> Result<Assigned> {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::ast::{ColumnRef, Expression, Position, Relation};
+use crate::ast::{ColumnRef, Expression, Position, Query, Relation, SelectItem};
 use crate::error::{Result, SqlError};
 use crate::name::Name;
 use crate::plan::{DataSource, SourceColumn, SourceStep};
@@ -165,6 +165,22 @@ impl Scope {
             Expression::Column(column) => self.qualify_column(column, clause).map(|column| Some(Expression::Column(column))),
             _ => Ok(None),
         })
+    }
+
+    /// Refuses columns that no source has, in any clause.
+    pub(crate) fn check_columns(&self, query: &Query) -> Result<()> {
+        let check = |expression: &Expression, clause| self.qualify(expression.clone(), clause).map(drop);
+        for item in &query.select {
+            match item {
+                SelectItem::Expression { expression, .. } | SelectItem::StructStar { base: expression, .. } => check(expression, Clause::Select)?,
+                SelectItem::Star { .. } => {}
+            }
+        }
+        query.filter.iter().try_for_each(|filter| check(filter, Clause::Where))?;
+        query.group_by.iter().flatten().try_for_each(|expression| check(expression, Clause::GroupBy))?;
+        let partition = query.partition_by.iter().flat_map(|clause| &clause.expressions);
+        partition.into_iter().try_for_each(|expression| check(expression, Clause::PartitionBy))?;
+        query.having.iter().try_for_each(|having| check(having, Clause::Having))
     }
 
     fn qualify_column(&self, column: &ColumnRef, clause: Clause) -> Result<ColumnRef> {

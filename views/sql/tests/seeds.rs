@@ -1,0 +1,66 @@
+//! Plans the statements of the seeds, each script over those it builds on. Holds trivially where the seeds are not at hand.
+
+use std::path::{Path, PathBuf};
+
+use millrace_sql::catalog::{Catalog, Effect, NoSchemas, Session, Settings, Topics, decide};
+use millrace_sql::functions::Registry;
+use millrace_sql::parser::{Limits, Variables, parse_raw, split};
+
+struct AllTopics;
+
+impl Topics for AllTopics {
+    fn partitions(&self, _: &str) -> Option<i32> {
+        Some(1)
+    }
+}
+
+fn seeds() -> Option<PathBuf> {
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|above| above.join("../shared/seeds/ksql"));
+    let given = std::env::var_os("SEEDS").map(PathBuf::from);
+    given.into_iter().chain(above).find(|path| path.is_dir())
+}
+
+#[test]
+fn statements_of_the_seeds_plan() {
+    let Some(folder) = seeds() else { return };
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
+    files.sort();
+    let mut report = String::new();
+    let mut group = String::new();
+    let mut catalog = Catalog::default();
+    let mut settings = Settings::default();
+    for path in files {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let first = name.split("__").next().unwrap_or_default().to_string();
+        if first != group || name.contains("README") || name.contains("demo") || name.contains("deprecated") {
+            catalog = Catalog::default();
+            settings = Settings::default();
+            group = first;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for raw in split(&text, &Limits::STANDARD).unwrap() {
+            let shown: String = raw.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(160).collect();
+            let located = match parse_raw(&raw, &Variables::default(), &Limits::STANDARD) {
+                Ok(located) => located,
+                Err(error) => {
+                    report.push_str(&format!("{name}: PARSE {}\n    {shown}\n", error.message.replace('\n', " ")));
+                    continue;
+                }
+            };
+            let session = Session { catalog: &catalog, topics: &AllTopics, schemas: &NoSchemas, settings: &settings, functions: Registry::builtin() };
+            match decide(&session, &located) {
+                Ok(decision) => {
+                    if let Effect::SetProperty { name, value } = &decision.effect {
+                        settings.set(name, value);
+                    }
+                    catalog.apply(&decision.effect);
+                }
+                Err(error) => report.push_str(&format!("{name}: {}\n    {shown}\n", error.message.replace('\n', " "))),
+            }
+        }
+    }
+    if let Some(path) = std::env::var_os("SEEDS_REPORT") {
+        std::fs::write(path, report).unwrap();
+    }
+}
