@@ -1,7 +1,26 @@
-//! The order in which Java's `HashMap` visits its entries. SQL promises none, but folds over a map (REDUCE) and texts
-//! made of one show it, and ksqlDB's users have come to see this one.
+//! Java's orders of values, where they differ from the order of keys.
+//!
+//! `HashMap` visits its entries by their hash codes. SQL promises no order of a map, but folds over one (REDUCE) and
+//! texts made of one show it, and ksqlDB's users have come to see this one. `compareTo` ignores a decimal's scale
+//! and takes bytes as signed.
+
+use std::cmp::Ordering;
 
 use crate::value::{MapValue, Value};
+
+/// `ByteBuffer.compareTo`: bytes are signed.
+pub(crate) fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
+    a.iter().map(|byte| *byte as i8).cmp(b.iter().map(|byte| *byte as i8))
+}
+
+/// How SQL orders two values of one type that are not null: MIN, GREATEST, ARRAY_SORT and their kin.
+pub(crate) fn natural_order(a: &Value, b: &Value) -> Ordering {
+    match (a, b) {
+        (Value::Bytes(a), Value::Bytes(b)) => compare_bytes(a, b),
+        (Value::Decimal(a), Value::Decimal(b)) => a.compare(b),
+        _ => a.cmp(b),
+    }
+}
 
 /// `Object.hashCode` of a key.
 fn hash_code(key: &Value) -> i32 {
@@ -43,5 +62,12 @@ mod tests {
         assert_eq!(hash_code(&"hello".into()), 99_162_322);
         assert_eq!(hash_code(&Value::BigInt(-1)), 0);
         assert!(MapValue::default().java_order().is_empty());
+    }
+
+    #[test]
+    fn decimals_and_bytes_have_their_own_order() {
+        let decimal = |text: &str| Value::Decimal(text.parse().expect("a decimal"));
+        assert_eq!(natural_order(&decimal("1.0"), &decimal("1.00")), Ordering::Equal);
+        assert_eq!(natural_order(&Value::bytes(vec![0xff]), &Value::bytes(vec![1])), Ordering::Less);
     }
 }

@@ -9,6 +9,7 @@ use crate::ast::ComparisonOperator;
 use crate::cast::{calendar::MILLIS_PER_DAY, parse_date, parse_time, parse_timestamp};
 use crate::types::{BaseType, SqlType};
 use crate::value::Value;
+use crate::value_order::compare_bytes;
 
 #[derive(Debug)]
 pub(super) struct Comparison {
@@ -104,11 +105,6 @@ fn as_time(value: &Value) -> Result<i32, EvalError> {
         Value::String(text) => parse_time(text),
         other => Err(EvalError::new(format!("{other:?} is not a time"))),
     }
-}
-
-/// Java's `ByteBuffer.compareTo`: bytes are signed.
-pub(crate) fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
-    a.iter().map(|byte| *byte as i8).cmp(b.iter().map(|byte| *byte as i8))
 }
 
 impl Comparison {

@@ -210,9 +210,8 @@ impl<'a> Compiler<'a> {
             }
         }
         let prepared = match pattern_expr.constant() {
-            Some(Value::String(text)) => {
-                Some(LikePattern::new(text, escape).map_err(|error| CompileError::new(error.message))?)
-            }
+            // A bad pattern is an error of every row, as one that is computed.
+            Some(Value::String(text)) => LikePattern::new(text, escape).ok(),
             _ => None,
         };
         Ok(Expr::boolean(Node::Like { value: compiled, pattern: pattern_expr, escape, prepared }))

@@ -102,14 +102,16 @@ impl Node {
             Node::In { value, list } => contains(value, list, scope),
             Node::Like { value, pattern, escape, prepared } => {
                 let value = value.eval_in(scope)?;
-                let Value::String(text) = &value else { return Ok(Value::Boolean(false)) };
+                let Value::String(text) = &value else { return Ok(Value::Null) };
                 if let Some(prepared) = prepared {
                     return Ok(Value::Boolean(prepared.matches(text)));
                 }
-                Ok(Value::Boolean(match pattern.eval_in(scope)? {
-                    Value::String(pattern) => like::LikePattern::new(&pattern, *escape)?.matches(text),
-                    _ => false,
-                }))
+                match pattern.eval_in(scope)? {
+                    Value::String(pattern) => {
+                        Ok(Value::Boolean(like::LikePattern::new(&pattern, *escape)?.matches(text)))
+                    }
+                    _ => Ok(Value::Null),
+                }
             }
             Node::Case { branches, default } => {
                 for (when, then) in branches {

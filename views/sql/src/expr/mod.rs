@@ -26,7 +26,6 @@ use crate::value::Value;
 
 pub use compile_call::compile_table_call;
 pub use context::{EvalContext, EvalError, RESULT_BYTES_MAX, RESULT_ELEMENTS_MAX, check_result_size};
-pub(crate) use comparison::compare_bytes;
 pub use literal::coerce_literal;
 
 use eval::{Node, Scope};

@@ -104,7 +104,8 @@ fn logic_is_lazy_and_three_valued() {
         ("S LIKE 'H_l%'", "BOOLEAN true"),
         ("S NOT LIKE 'h%'", "BOOLEAN true"),
         ("'50%' LIKE '50!%' ESCAPE '!'", "BOOLEAN true"),
-        ("NS LIKE '%'", "BOOLEAN false"),
+        ("NS LIKE '%'", "BOOLEAN NULL"),
+        ("S LIKE 'x!' ESCAPE '!'", "ERROR"),
     ]);
 }
 

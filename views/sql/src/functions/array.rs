@@ -9,6 +9,7 @@ use crate::cast::value_text;
 use crate::expr::{EvalError, check_result_size};
 use crate::types::SqlType;
 use crate::value::Value;
+use crate::value_order::natural_order;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     Row {
@@ -138,7 +139,7 @@ fn distinct<'a>(values: impl Iterator<Item = &'a Value>, keep: impl Fn(&Value) -
 fn extreme(values: &[Value], better: Ordering) -> Value {
     let mut best = &Value::Null;
     for value in values.iter().filter(|value| !value.is_null()) {
-        if best.is_null() || value.cmp(best) == better {
+        if best.is_null() || natural_order(value, best) == better {
             best = value;
         }
     }
@@ -174,8 +175,8 @@ fn sort(call: &Call<'_>) -> Result<Value, EvalError> {
     };
     let mut values = call.array(0)?.to_vec();
     values.sort_by(|a, b| match (a.is_null(), b.is_null()) {
-        (false, false) if descending => b.cmp(a),
-        (false, false) => a.cmp(b),
+        (false, false) if descending => natural_order(b, a),
+        (false, false) => natural_order(a, b),
         (a_null, b_null) => a_null.cmp(&b_null),
     });
     Ok(Value::array(values))

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use super::call::{Call, Row, lenient};
 use super::decimal::widest_decimal;
-use crate::expr::{EvalError, compare_bytes};
+use crate::expr::EvalError;
 use crate::value::Value;
+use crate::value_order::natural_order;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     Row {
@@ -74,18 +75,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
     },
 ];
 
-fn order(a: &Value, b: &Value) -> Ordering {
-    match (a, b) {
-        (Value::Bytes(a), Value::Bytes(b)) => compare_bytes(a, b),
-        (Value::Decimal(a), Value::Decimal(b)) => a.compare(b),
-        _ => a.cmp(b),
-    }
-}
-
 fn extreme(call: &Call<'_>, better: Ordering) -> Result<Value, EvalError> {
     let mut best = &Value::Null;
     for argument in call.arguments.iter().filter(|argument| !argument.is_null()) {
-        if best.is_null() || order(argument, best) == better {
+        if best.is_null() || natural_order(argument, best) == better {
             best = argument;
         }
     }

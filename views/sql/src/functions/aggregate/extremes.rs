@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::{AggregateRow, Aggregator, Site, first, items};
-use crate::expr::{EvalError, compare_bytes};
+use crate::expr::EvalError;
 use crate::types::SqlType;
 use crate::value::Value;
+use crate::value_order::natural_order;
 
 /// The largest K that TOPK and TOPKDISTINCT take: it bounds a group's state.
 const TOP_MAX: i64 = 100_000;
@@ -65,14 +66,6 @@ const MAX: &[(&str, usize, super::Factory)] = &[
     ("(col BYTES) -> BYTES", 0, max),
 ];
 
-fn order(a: &Value, b: &Value) -> Ordering {
-    match (a, b) {
-        (Value::Bytes(a), Value::Bytes(b)) => compare_bytes(a, b),
-        (Value::Decimal(a), Value::Decimal(b)) => a.compare(b),
-        _ => a.cmp(b),
-    }
-}
-
 #[derive(Debug)]
 struct Extreme {
     sql_type: SqlType,
@@ -95,7 +88,7 @@ fn max(site: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
 
 impl Extreme {
     fn best(&self, state: Value, value: &Value) -> Value {
-        let replaces = !value.is_null() && (state.is_null() || order(value, &state) == self.better);
+        let replaces = !value.is_null() && (state.is_null() || natural_order(value, &state) == self.better);
         if replaces { value.clone() } else { state }
     }
 }
@@ -162,11 +155,11 @@ impl Top {
 
     /// Behind all that are as large: the first to come stays first.
     fn insert(&self, top: &mut Vec<Value>, element: Value) {
-        let position = top.partition_point(|known| order(self.key(known), self.key(&element)).is_ge());
+        let position = top.partition_point(|known| natural_order(self.key(known), self.key(&element)).is_ge());
         if position >= self.k {
             return;
         }
-        if self.distinct && position > 0 && order(&top[position - 1], &element).is_eq() {
+        if self.distinct && position > 0 && natural_order(&top[position - 1], &element).is_eq() {
             return;
         }
         top.insert(position, element);
