@@ -7,7 +7,7 @@ use crate::catalog::inference::{SchemaAsk, infer};
 use crate::catalog::{Settings, Side, With};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::expr::sql_type_of;
-use crate::plan::{DataSource, FormatInfo, SourceKind, TimestampColumn};
+use crate::plan::{DataSource, FormatInfo, LegacyKey, SourceKind, TimestampColumn};
 use crate::schema::{Column, RESERVED, Role, Schema};
 use crate::types::SqlType;
 
@@ -46,7 +46,9 @@ impl Session<'_> {
         check_schema(&value_format, &values, Side::Value)?;
         let timestamp = timestamp(&with, &schema)?;
         let new_topic = self.topic_for(&topic, &with)?;
-        let legacy_rowkey = legacy || (create.table && has_rowkey_rule(create));
+        let declares_key = create.elements.iter().any(|element| matches!(element.constraint, ColumnConstraint::Key | ColumnConstraint::PrimaryKey));
+        let legacy = (legacy || (create.table && has_rowkey_rule(create)))
+            .then(|| LegacyKey { implicit: !declares_key, same_as: with.legacy_key() });
         let source = DataSource {
             name: create.name.clone(),
             kind: SourceKind::of(create.table),
@@ -59,7 +61,7 @@ impl Session<'_> {
             read_only: create.read_only,
             created_by: None,
             statement: text.to_string(),
-            legacy_rowkey,
+            legacy,
         };
         Ok((source, new_topic))
     }

@@ -179,9 +179,18 @@ impl<'a> With<'a> {
         self.text(&format!("{prefix}_PROTOBUF_NULLABLE_REPRESENTATION"))
     }
 
-    /// The timestamp column: folded to upper case unless it stands in back quotes.
+    /// The value column that the dialect before 0.10 says to equal the key.
+    pub(crate) fn legacy_key(&self) -> Option<Name> {
+        self.column("KEY")
+    }
+
     pub(crate) fn timestamp_column(&self) -> Option<Name> {
-        let text = self.text("TIMESTAMP")?;
+        self.column("TIMESTAMP")
+    }
+
+    /// A column's name: folded to upper case unless it stands in back quotes.
+    fn column(&self, key: &str) -> Option<Name> {
+        let text = self.text(key)?;
         let quoted = text.len() > 1 && text.starts_with('`') && text.ends_with('`');
         Some(if quoted { Name::new(text[1..text.len() - 1].replace("``", "`")) } else { Name::from(text.to_uppercase()) })
     }

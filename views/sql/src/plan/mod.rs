@@ -14,7 +14,7 @@ pub use format::{Format, FormatInfo, FormatProperty, SerdeFeature};
 pub use query::{
     Access, InsertValues, KeyLookup, PersistentPlan, PullPlan, PushPlan, QueryId, QueryKind, Sink, TimeBound, WindowBounds,
 };
-pub use source::{DataSource, SourceKind, TimestampColumn, WindowInfo, WindowType};
+pub use source::{DataSource, LegacyKey, SourceKind, TimestampColumn, WindowInfo, WindowType};
 pub use step::{
     Aggregate, AggregateCall, Filter, FlatMap, Join, JoinColumn, JoinForm, PartitionBy, Project, SourceColumn, SourceStep, Step, Suppress,
     TableCall, WindowSpec, WindowSpecKind,

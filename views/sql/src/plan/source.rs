@@ -68,6 +68,15 @@ pub struct TimestampColumn {
     pub format: Option<String>,
 }
 
+/// What the dialect before 0.10 said of a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LegacyKey {
+    /// The key was not declared; it is called ROWKEY and is no part of `*`.
+    pub implicit: bool,
+    /// The value column that holds the same, as `WITH (KEY='..')` named it.
+    pub same_as: Option<Name>,
+}
+
 /// A declared stream or table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataSource {
@@ -86,8 +95,8 @@ pub struct DataSource {
     pub created_by: Option<QueryId>,
     /// The statement that declared it.
     pub statement: String,
-    /// Declared in the old dialect (before 0.10): an unresolved ROWKEY means its key.
-    pub legacy_rowkey: bool,
+    /// Declared in the dialect before 0.10, or made from such a source: results keep the key without selecting it.
+    pub legacy: Option<LegacyKey>,
 }
 
 impl DataSource {

@@ -1,12 +1,13 @@
 //! What a join's ON clause says: which side is which, and whether it is a condition that can be joined on.
 
-use crate::ast::{ComparisonOperator, Expression, Join, JoinKind};
+use crate::ast::{ComparisonOperator, DataType, Expression, Join, JoinKind};
 use crate::error::{Result, SqlError};
 use crate::format::bare;
 use crate::name::Name;
 use crate::planner::Planner;
-use crate::planner::column_refs::sources_of;
-use crate::planner::scope::{Clause, Scope};
+use crate::planner::column_refs::{as_column, sources_of};
+use crate::planner::scope::{Clause, Scope, qualified};
+use crate::types::SqlType;
 
 /// An equality of one earlier source with the source being joined.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ impl Planner<'_> {
             )));
         }
         let text = format!("{} = {}", bare(&first), bare(&second));
+        let (first, second) = legacy_sides(first, second, scope);
         let sides = [first.clone(), second.clone()];
         let joined = &scope.sources[index].alias;
         let is_before = |name: &Name| scope.sources[..index].iter().any(|source| source.alias == *name);
@@ -60,6 +62,34 @@ impl Planner<'_> {
             first_source.quoted()
         )))
     }
+}
+
+/// `WITH (KEY='id')` said that `id` equals the key, which was text: joining on it is joining on the key.
+fn legacy_sides(first: Expression, second: Expression, scope: &Scope) -> (Expression, Expression) {
+    let (first_key, second_key) = (legacy_key(&first, scope), legacy_key(&second, scope));
+    if first_key.is_none() && second_key.is_none() {
+        return (first, second);
+    }
+    (first_key.unwrap_or_else(|| as_text(first, scope)), second_key.unwrap_or_else(|| as_text(second, scope)))
+}
+
+fn legacy_key(side: &Expression, scope: &Scope) -> Option<Expression> {
+    let column = as_column(side)?;
+    let source = scope.source(column.source.as_ref()?)?;
+    let same_as = source.source.legacy.as_ref()?.same_as.as_ref()?;
+    let mut keys = source.keys();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) if *same_as == column.name && key.sql_type == SqlType::String => Some(qualified(source, key)),
+        _ => None,
+    }
+}
+
+fn as_text(side: Expression, scope: &Scope) -> Expression {
+    let found = as_column(&side).and_then(|column| scope.column(column));
+    if found.is_some_and(|column| column.sql_type == SqlType::String) {
+        return side;
+    }
+    Expression::Cast { value: Box::new(side), data_type: DataType::String }
 }
 
 fn only_source(side: &Expression, on: &Expression) -> Result<Name> {

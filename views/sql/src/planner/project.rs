@@ -68,7 +68,7 @@ impl Planner<'_> {
     fn project_keyed(&self, mut keyed: Keyed, items: &[Item], scope: &Scope, sink: &Name) -> Result<(Step, Schema)> {
         self.drop_unwanted_key(&mut keyed, items);
         let with_key;
-        let items = if scope.sources[0].source.legacy_rowkey {
+        let items = if scope.sources[0].source.legacy.is_some() {
             with_key = add_keys(&keyed, items);
             &with_key
         } else {
@@ -193,7 +193,7 @@ fn missing_keys(keyed: &Keyed, missing: &[&KeyColumn], sink: &Name) -> SqlError 
             (if names.len() > 1 { "partitioning expressions" } else { "partitioning expression" }, all_of(&names), names.join(", "))
         }
         KeyOrigin::Group => {
-            let names = viable(missing);
+            let names: Vec<String> = missing.iter().map(|key| key.name.to_string()).collect();
             (if names.len() > 1 { "grouping expressions" } else { "grouping expression" }, all_of(&names), names.join(", "))
         }
         KeyOrigin::Join { .. } => {

@@ -19,7 +19,7 @@ impl Planner<'_> {
         check_pseudo_columns(query)?;
         let planned = self.plan_query(query, Target::Client)?;
         check_queryable(&source)?;
-        let scope = Scope::of(self, &query.from, &[])?;
+        let scope = Scope::of(self, query)?;
         let access = match &query.filter {
             Some(filter) if source.is_table() => {
                 let filter = self.replace_times(self.prepare(filter, &scope, Clause::Where)?)?;

@@ -1,6 +1,6 @@
 //! The order in which a SELECT is planned.
 
-use crate::ast::{Emit, Expression, Query, Relation, SelectItem};
+use crate::ast::{Emit, Expression, Query, SelectItem};
 use crate::error::{Result, SqlError};
 use crate::name::Name;
 use crate::plan::{Filter, Format, Step};
@@ -22,8 +22,7 @@ pub enum Target<'a> {
 
 impl Planner<'_> {
     pub fn plan_query(&self, query: &Query, target: Target<'_>) -> Result<Planned> {
-        let joined: Vec<&Relation> = query.joins.iter().map(|join| &join.right).collect();
-        let mut scope = Scope::of(self, &query.from, &joined)?;
+        let mut scope = Scope::of(self, query)?;
         check_value_formats(query, &scope)?;
         scope.window_bounds = query.window.is_some();
         let mut keyed = self.from_clause(query, &mut scope)?;

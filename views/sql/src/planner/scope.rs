@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use crate::ast::{ColumnRef, Expression, Position, Query, Relation, SelectItem};
+use crate::ast::{ColumnRef, Expression, Position, Query, SelectItem};
 use crate::error::{Result, SqlError};
 use crate::name::Name;
-use crate::plan::{DataSource, SourceColumn, SourceStep};
+use crate::plan::{DataSource, Format, LegacyKey, SourceColumn, SourceStep};
 use crate::planner::Planner;
 use crate::schema::{Column, ROWOFFSET, ROWPARTITION, ROWTIME, Role, Schema, WINDOWEND, WINDOWSTART};
 use crate::types::SqlType;
@@ -111,10 +111,15 @@ impl ScopeSource {
         self.columns.iter().filter(|column| column.role == Role::Key)
     }
 
-    /// What `*` means: keys, then the other declared columns.
-    pub(crate) fn star(&self) -> impl Iterator<Item = &ScopeColumn> {
+    /// The declared columns beside the key, in the order declared.
+    pub(crate) fn unkeyed(&self) -> impl Iterator<Item = &ScopeColumn> {
         let declared = |column: &&ScopeColumn| matches!(column.from, SourceColumn::Declared(_));
-        self.keys().chain(self.columns.iter().filter(declared).filter(|column| column.role != Role::Key))
+        self.columns.iter().filter(declared).filter(|column| column.role != Role::Key)
+    }
+
+    /// Whether `*` leaves this column out: a key that was never declared.
+    pub(crate) fn is_hidden(&self, column: &ScopeColumn) -> bool {
+        column.role == Role::Key && column.name == "ROWKEY" && self.source.legacy.as_ref().is_some_and(|legacy| legacy.implicit)
     }
 
     /// The step that reads this source, with all its columns; what nothing reads is pruned later.
@@ -127,7 +132,8 @@ impl ScopeSource {
 }
 
 impl Scope {
-    pub(crate) fn of(planner: &Planner<'_>, from: &Relation, joined: &[&Relation]) -> Result<Scope> {
+    pub(crate) fn of(planner: &Planner<'_>, query: &Query) -> Result<Scope> {
+        let (from, joined) = (&query.from, query.joins.iter().map(|join| &join.right).collect::<Vec<_>>());
         let prefix = !joined.is_empty();
         let mut sources: Vec<ScopeSource> = Vec::new();
         for relation in std::iter::once(from).chain(joined.iter().copied()) {
@@ -137,6 +143,7 @@ impl Scope {
                 return Err(SqlError::statement(format!("Can not join '{name}' to '{name}': self joins are not yet supported.")));
             }
             let alias = relation.alias.clone().unwrap_or_else(|| relation.name.clone());
+            let source = with_implicit_key(source, query, &alias, prefix)?;
             sources.push(ScopeSource::new(alias, source, prefix));
         }
         Ok(Scope { sources, synthetic_key: None, window_bounds: false })
@@ -240,6 +247,36 @@ impl Scope {
     pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
         self.sources.iter().flat_map(|source| source.source.schema.columns().iter().map(|column| &column.name))
     }
+}
+
+/// Before 0.10 every source had a key called ROWKEY. Where a keyless stream is asked for it, today's answer is an error; so it is given.
+fn with_implicit_key(source: Arc<DataSource>, query: &Query, alias: &Name, is_join: bool) -> Result<Arc<DataSource>> {
+    let keyless = source.schema.keys().next().is_none() && source.schema.find("ROWKEY").is_none();
+    if !keyless || source.key_format.format != Format::Kafka || !asks_for_rowkey(query, alias, is_join) {
+        return Ok(source);
+    }
+    let mut columns = vec![Column::new("ROWKEY", SqlType::String, Role::Key)];
+    columns.extend(source.schema.columns().iter().cloned());
+    let schema = Schema::new(columns).map_err(|error| SqlError::statement(error.to_string()))?;
+    let legacy = Some(LegacyKey { implicit: true, same_as: None });
+    Ok(Arc::new(DataSource { schema, legacy, ..(*source).clone() }))
+}
+
+fn asks_for_rowkey(query: &Query, alias: &Name, is_join: bool) -> bool {
+    let listed = query.select.iter().filter_map(|item| match item {
+        SelectItem::Expression { expression, .. } => Some(expression),
+        _ => None,
+    });
+    let partition = query.partition_by.iter().flat_map(|clause| &clause.expressions);
+    let clauses = listed.chain(&query.filter).chain(query.group_by.iter().flatten()).chain(partition).chain(&query.having);
+    let on = query.joins.iter().map(|join| &join.criteria.on);
+    clauses.chain(on).flat_map(|expression| expression.columns()).any(|column| {
+        let meant = match &column.source {
+            Some(source) => source == alias,
+            None => !is_join,
+        };
+        meant && column.name == "ROWKEY"
+    })
 }
 
 /// `a`, `a or b`, `a, b or c`.

@@ -109,8 +109,9 @@ impl Star<'_> {
             let alias = if scope.is_join() { &column.row } else { &column.name };
             Item { expression: qualified(source, column), alias: alias.clone() }
         };
-        let with_role = |role: Role| source.columns.iter().filter(move |column| column.role == role).map(item);
-        let plain = source.star().filter(|column| column.role != Role::Key).map(item);
+        let shown = |role: &Role, column: &ScopeColumn| column.role == *role && !source.is_hidden(column);
+        let with_role = |role: Role| source.columns.iter().filter(move |column| shown(&role, column)).map(item);
+        let plain = source.unkeyed().map(item);
         if self.partitioned {
             let pseudo = with_role(Role::Pseudo).filter(|_| scope.is_join());
             return plain.chain(pseudo).chain(with_role(Role::Key)).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ast::CreateSourceAs;
 use crate::catalog::{self, NewTopic, Settings, Side, With, check_schema, sink_format};
 use crate::error::{Result, SqlError};
-use crate::plan::{DataSource, Format, FormatInfo, PersistentPlan, QueryId, QueryKind, Sink, SourceKind};
+use crate::plan::{DataSource, Format, FormatInfo, LegacyKey, PersistentPlan, QueryId, QueryKind, Sink, SourceKind};
 use crate::planner::{Planned, Planner, Target};
 use crate::schema::{Column, Schema};
 
@@ -74,7 +74,7 @@ impl Planner<'_> {
             read_only: false,
             created_by: Some(id.clone()),
             statement: statement.to_string(),
-            legacy_rowkey: planned.leftmost.legacy_rowkey,
+            legacy: planned.leftmost.legacy.as_ref().map(|legacy| LegacyKey { same_as: None, ..legacy.clone() }),
         };
         let partitions = with.partitions()?.or_else(|| self.topics.partitions(&planned.leftmost.topic));
         let compact = wanted == SourceKind::Table && planned.window.is_none();
