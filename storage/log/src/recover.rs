@@ -85,6 +85,11 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, config: &LogConfig, open
     let base = segments[0].base_offset();
     let start = start.unwrap_or(StartFile { start: base, first_dirty: base });
     let start = StartFile { start: start.start.max(base), first_dirty: start.first_dirty.max(base) };
+    let end = last.live().end_offset;
+    if start.start > end {
+        let why = format!("the log ends at offset {end}, and it starts at {}", start.start);
+        return Err(LogError::corrupt(&last.path, last.live().end, why));
+    }
     let Recovery { mut epochs, unsynced, recovered, .. } = recovery;
     epochs.trim_to(start.start, segments[0].header.first_index);
     Ok(Found { segments, epochs, start, covered_index, unsynced, recovered })

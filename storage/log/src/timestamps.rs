@@ -63,7 +63,7 @@ impl LogReader {
 fn first_at_or_after(segment: &Segment, timestamp: i64, start: Offset, upto: Offset) -> Result<Option<TimestampedOffset>, LogError> {
     let end = segment.live().end;
     let floor = segment.floor_timestamp(timestamp)?;
-    let mut scan = FrameScan::new(segment.file()?.clone(), &segment.path, floor.position, end, Crc::Trust);
+    let mut scan = FrameScan::new(segment.file()?.clone(), &segment.path, floor.position, end, Crc::Verify);
     loop {
         let at = scan.position();
         let Some((_, frame, bytes)) = scan.next().map_err(|error| error.into_log_error(&segment.path))? else {

@@ -10,7 +10,7 @@ use crate::index::Sparse;
 use crate::scan::{Crc, FrameScan};
 use crate::segment::{Live, Segment};
 use crate::start::StartFile;
-use crate::{Begin, LogError, Producers, files};
+use crate::{Begin, LogError, Producers, files, paths};
 
 impl Log {
     /// Removes `index` and everything behind it. Only entries that were never committed.
@@ -40,7 +40,11 @@ impl Log {
         self.shared.set_end(end_offset);
         self.shared.set_segments(segments);
         self.shared.epochs.write().truncate_from(index);
-        self.remove_files(&removed)?;
+        if !removed.is_empty() {
+            self.remove_files(&removed)?;
+            // Another segment may soon have the same name: what vouched for this one must be gone by then.
+            self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
+        }
         let end = last.live().end;
         last.file()?.set_len(end).map_err(LogError::io("cut", &last.path))?;
         self.unsynced.retain(|part| !removed.iter().any(|gone| Arc::ptr_eq(gone, &part.segment)));
@@ -52,7 +56,7 @@ impl Log {
         self.synced_index = self.synced_index.min(index - 1);
         for at in self.snapshots()? {
             if at > end_offset {
-                files::remove(self.disk.as_ref(), &crate::paths::FileKind::Snapshot.path(&self.dir, at))?;
+                files::remove(self.disk.as_ref(), &paths::FileKind::Snapshot.path(&self.dir, at))?;
             }
         }
         self.rebuild_producers()
@@ -96,18 +100,16 @@ impl Log {
         // The log must still be one if a crash follows: it reaches the new start on disk, and what will
         // be its first segment is there before those in front of it go.
         let segments = self.shared.segments();
-        let first = segments.partition_point(|segment| segment.base_offset() <= to).saturating_sub(1);
+        let keep_from = segments.partition_point(|segment| segment.base_offset() <= to).saturating_sub(1);
         let below = |part: &Unsynced| part.segment.base_offset() < to && part.synced_to < part.segment.live().end;
-        let never_synced = |part: &Unsynced| part.synced_to == 0 && Arc::ptr_eq(&part.segment, &segments[first]);
-        if self.unsynced.iter().any(|part| below(part) || first > 0 && never_synced(part)) {
+        let never_synced = |part: &Unsynced| part.synced_to == 0 && Arc::ptr_eq(&part.segment, &segments[keep_from]);
+        if self.unsynced.iter().any(|part| below(part) || keep_from > 0 && never_synced(part)) {
             self.sync()?;
         }
         let start = StartFile { start: to, first_dirty: self.start.first_dirty.max(to) };
         start.store(self.disk.as_ref(), &self.dir)?;
         self.start = start;
         self.shared.set_start(to);
-        let segments = self.shared.segments();
-        let keep_from = segments.partition_point(|segment| segment.base_offset() <= to).saturating_sub(1);
         if keep_from > 0 {
             let removed = &segments[..keep_from];
             for segment in removed {
@@ -131,13 +133,15 @@ impl Log {
         for segment in &removed {
             segment.pin()?;
         }
+        // A start without its log would be damage; a log without a start begins with its first record.
+        files::remove(self.disk.as_ref(), &paths::start_path(&self.dir))?;
+        self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
         self.remove_files(&removed)?;
         for at in self.snapshots()? {
-            files::remove(self.disk.as_ref(), &crate::paths::FileKind::Snapshot.path(&self.dir, at))?;
+            files::remove(self.disk.as_ref(), &paths::FileKind::Snapshot.path(&self.dir, at))?;
         }
         self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
         self.start = StartFile { start: begin.offset, first_dirty: begin.offset };
-        self.start.store(self.disk.as_ref(), &self.dir)?;
         self.unsynced.clear();
         self.producers = Producers::default();
         self.snapshot_at = None;
@@ -156,7 +160,8 @@ impl Log {
         self.shared.set_segments(vec![self.active.clone()]);
         self.shared.set_end(begin.offset);
         self.shared.set_start(begin.offset);
-        Ok(())
+        self.sync()?;
+        self.start.store(self.disk.as_ref(), &self.dir)
     }
 
     /// Removes segment files with their index files, in the order given.

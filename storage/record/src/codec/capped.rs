@@ -1,4 +1,4 @@
-//! Reading a decompressor to its end, but no further than a cap.
+//! Running a decompressor to its end, but no further than a cap.
 use std::io::Read;
 
 use super::Codec;
@@ -12,14 +12,7 @@ pub(super) fn read_to_end(mut source: impl Read, codec: Codec, bytes_max: usize,
     let start = out.len();
     let mut len = start;
     loop {
-        if len - start > bytes_max {
-            return Err(BatchError::TooLarge { cap: bytes_max });
-        }
-        if out.len() == len {
-            // Doubling, but never far beyond the cap: the one byte more is how an overrun shows.
-            let room = STEP.max(len - start).min((bytes_max - (len - start)).saturating_add(1));
-            out.resize(len + room, 0);
-        }
+        make_room(out, len, start, bytes_max)?;
         match source.read(&mut out[len..]) {
             Ok(0) => {
                 out.truncate(len);
@@ -30,4 +23,19 @@ pub(super) fn read_to_end(mut source: impl Read, codec: Codec, bytes_max: usize,
             Err(error) => return Err(codec.undecodable(error)),
         }
     }
+}
+
+/// Sees to it that `out` goes on behind `len`. What was put there began at `start`; an error if that is
+/// more than `bytes_max` already. The room doubles, but ends one byte behind the cap: that byte is how an
+/// overrun shows.
+pub(super) fn make_room(out: &mut Vec<u8>, len: usize, start: usize, bytes_max: usize) -> Result<(), BatchError> {
+    let done = len - start;
+    if done > bytes_max {
+        return Err(BatchError::TooLarge { cap: bytes_max });
+    }
+    if out.len() == len {
+        let room = STEP.max(done).min((bytes_max - done).saturating_add(1));
+        out.resize(len + room, 0);
+    }
+    Ok(())
 }
