@@ -4,6 +4,7 @@
 //! A source's declared schema holds keys, values and headers only; steps also carry the pseudo columns and window bounds
 //! that their expressions read. Absences: no formats, no positions in text.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -72,10 +73,9 @@ pub struct DuplicateColumn(pub Name);
 
 impl Schema {
     pub fn new(columns: Vec<Column>) -> Result<Schema, DuplicateColumn> {
-        for (index, column) in columns.iter().enumerate() {
-            if columns[..index].iter().any(|earlier| earlier.name == column.name) {
-                return Err(DuplicateColumn(column.name.clone()));
-            }
+        let mut names = BTreeSet::new();
+        if let Some(twice) = columns.iter().find(|column| !names.insert(&column.name)) {
+            return Err(DuplicateColumn(twice.name.clone()));
         }
         Ok(Schema { columns: columns.into() })
     }

@@ -78,6 +78,7 @@ impl Session<'_> {
             return Err(SqlError::definition(format!("ALTER command is not supported for CREATE ... AS statements: {name}")));
         }
         let mut columns = source.schema.columns().to_vec();
+        crate::planner::check_columns(columns.len() + added.len())?;
         for column in added {
             if RESERVED.contains(&column.name.as_str()) {
                 let name = &column.name;

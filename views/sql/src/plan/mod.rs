@@ -5,6 +5,7 @@
 //! [`FlatMap::calls`]. A row is a list of values in the order of its step's schema; its timestamp and window travel beside it.
 //! Absences: nothing here says how state is kept or where a step runs.
 
+mod explain;
 mod format;
 mod query;
 mod source;

@@ -9,6 +9,7 @@ mod flat_map;
 mod insert;
 mod join;
 mod join_tree;
+mod limits;
 mod naming;
 mod partition_by;
 mod project;
@@ -36,6 +37,8 @@ use crate::plan::{DataSource, SourceKind, Step, WindowInfo};
 use crate::schema::Schema;
 use crate::types::SqlType;
 
+pub use limits::{COLUMNS_CONFIG, COLUMNS_MAX, JOINS_CONFIG, JOINS_MAX};
+pub(crate) use limits::check_columns;
 pub(crate) use project::map_key;
 pub use query::Target;
 pub use sink::PlannedCreate;

@@ -5,6 +5,7 @@ use crate::catalog::{Catalog, Decision, Effect, NoSchemas, Session, Settings, To
 use crate::error::Result;
 use crate::functions::Registry;
 use crate::parser::{Limits, Variables, parse};
+use super::{COLUMNS_CONFIG, COLUMNS_MAX, JOINS_CONFIG, JOINS_MAX};
 use crate::plan::{Access, JoinColumn, JoinForm, PersistentPlan, PullPlan, SourceColumn, SourceKind, Step};
 
 struct OnePartition;
@@ -199,6 +200,30 @@ fn refusals_have_ksqldbs_words() {
             Err(error) => assert!(error.to_string().contains(expected), "{text}\n{error}"),
         }
     }
+}
+
+#[test]
+fn plans_explain_themselves() {
+    let plan = started("CREATE TABLE o AS SELECT b, COUNT(*) AS n FROM s WINDOW TUMBLING (SIZE 1 MINUTE, GRACE PERIOD 0 SECONDS) WHERE a > 1 GROUP BY b;");
+    let expected = "\
+> PROJECT B, KSQL_AGG_VARIABLE_0 | `B` STRING KEY, `N` BIGINT
+  > AGGREGATE STREAM COUNT(ROWTIME) GROUP BY B WINDOW TUMBLING (SIZE 60000 MILLISECONDS, GRACE PERIOD 0 MILLISECONDS) (repartitioned) | `B` STRING KEY, `KSQL_AGG_VARIABLE_0` BIGINT, `WINDOWSTART` BIGINT, `WINDOWEND` BIGINT
+    > FILTER (A > 1) | `ID` INTEGER KEY, `A` INTEGER, `B` STRING, `ROWTIME` BIGINT
+      > SOURCE STREAM S ON TOPIC s | `ID` INTEGER KEY, `A` INTEGER, `B` STRING, `ROWTIME` BIGINT
+";
+    assert_eq!(plan.root.to_string(), expected);
+    assert_eq!(plan.root.repartitions(), 1);
+}
+
+#[test]
+fn sizes_are_bounded_by_named_settings() {
+    let wide = format!("SELECT {} FROM s EMIT CHANGES;", vec!["a"; COLUMNS_MAX + 1].join(", "));
+    assert!(decided(&wide).unwrap_err().message.contains(COLUMNS_CONFIG));
+    let long = format!("SELECT * FROM s {} EMIT CHANGES;", "JOIN t ON s.id = t.id ".repeat(JOINS_MAX + 1));
+    assert!(decided(&long).unwrap_err().message.contains(JOINS_CONFIG));
+    let columns: Vec<String> = (0..=COLUMNS_MAX).map(|number| format!("c{number} INT")).collect();
+    let create = format!("CREATE STREAM z ({}) WITH (kafka_topic='z', value_format='JSON');", columns.join(", "));
+    assert!(decided(&create).unwrap_err().message.contains(COLUMNS_CONFIG));
 }
 
 #[test]
