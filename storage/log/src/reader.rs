@@ -106,7 +106,7 @@ impl Reading {
         // Offsets of an uncleaned segment are dense, so the place of the next frame is known without a
         // look at it. Frames at or above `upto` may be cut and rewritten while we read: not looked at.
         let mut expected = floor.offset;
-        let mut want = SLACK + self.budget();
+        let mut want = self.budget().saturating_add(SLACK);
         while position < end {
             if expected >= self.upto {
                 return Ok(Flow::Done);
@@ -125,7 +125,7 @@ impl Reading {
                 Stop::Needs(bytes) if bytes as u64 > end - position => {
                     return Err(LogError::corrupt(&segment.path, position, format!("a frame of {bytes} bytes runs past the end, {end}")));
                 }
-                Stop::Needs(bytes) => want = bytes.max(SLACK + self.budget()),
+                Stop::Needs(bytes) => want = bytes.max(self.budget().saturating_add(SLACK)),
             }
         }
         Ok(Flow::Next)

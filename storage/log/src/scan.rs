@@ -7,8 +7,10 @@ use millrace_world::File;
 
 use crate::LogError;
 
-/// Bytes per read; a larger frame gets a larger one.
-const CHUNK: usize = 256 << 10;
+/// Bytes of the first read, which may be all that is wanted, and of those after some doublings. A larger
+/// frame gets a larger one.
+const CHUNK_FIRST: usize = 16 << 10;
+const CHUNK_MAX: usize = 256 << 10;
 
 /// Whether each frame's checksum is compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +28,7 @@ pub(crate) struct FrameScan<'a> {
     /// Where the next frame begins.
     position: u64,
     end: u64,
+    chunk: usize,
     buffer: Vec<u8>,
     buffer_at: u64,
     filled: usize,
@@ -56,7 +59,7 @@ impl ScanError {
 
 impl<'a> FrameScan<'a> {
     pub fn new(file: Arc<dyn File>, path: &'a Path, position: u64, end: u64, crc: Crc) -> FrameScan<'a> {
-        FrameScan { file, path, crc, position, end, buffer: Vec::new(), buffer_at: position, filled: 0 }
+        FrameScan { file, path, crc, position, end, chunk: CHUNK_FIRST, buffer: Vec::new(), buffer_at: position, filled: 0 }
     }
 
     pub fn position(&self) -> u64 {
@@ -105,7 +108,8 @@ impl<'a> FrameScan<'a> {
         let kept = self.filled.saturating_sub(from);
         self.buffer.copy_within(self.filled - kept..self.filled, 0);
         self.buffer_at = self.position;
-        let want = (len.max(CHUNK) as u64).min(self.end - self.position) as usize;
+        let want = (len.max(self.chunk) as u64).min(self.end - self.position) as usize;
+        self.chunk = (self.chunk * 2).min(CHUNK_MAX);
         if self.buffer.len() < want {
             self.buffer.resize(want, 0);
         }

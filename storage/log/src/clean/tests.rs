@@ -314,6 +314,29 @@ fn a_crash_at_every_step_leaves_the_old_or_the_new() {
     }
 }
 
+/// The names in the folder are synced by the swap, the bytes of the segment behind are not.
+#[test]
+fn a_cleaned_segment_that_is_left_as_the_last_is_followed_by_a_new_one() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, &compact());
+    for n in 0..60 {
+        append(&mut log, 3, &[kv(n, &format!("k{}", n % 5), Some("value value"))]);
+    }
+    log.sync().unwrap();
+    log.roll(0).unwrap();
+    clean(&mut log, 0).unwrap();
+    let wanted = read_all(&log.reader());
+    drop(log);
+    let disk = disk.after_crash(Loss::Unsynced);
+    let mut log = open(&disk, &compact());
+    assert_eq!((log.end_offset(), log.last_index(), log.first_index()), (Offset(60), 60, 61));
+    assert_eq!(log.term_of(60).unwrap(), Epoch(3));
+    assert_eq!(read_all(&log.reader()), wanted);
+    append(&mut log, 3, &[kv(1, "k", None)]);
+    log.close().unwrap();
+    assert_eq!(read_all(&open(&disk, &compact()).reader()).len(), wanted.len() + 1);
+}
+
 #[derive(Clone, Debug)]
 enum Act {
     /// Keys and whether each has a value.

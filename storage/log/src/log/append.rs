@@ -1,4 +1,5 @@
 //! Adding entries at the end, and closing a segment to begin the next.
+use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use super::{Log, LogEntry, Unsynced, fold};
 use crate::LogError;
 use crate::header::SegmentHeader;
 use crate::segment::Segment;
+
+const REPLAY_READ_BYTES: u64 = 1 << 20;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Replayed {
@@ -31,6 +34,9 @@ impl Log {
     /// write per segment. After an error some first part of them is in the log: ask `last_index`.
     pub fn append(&mut self, entries: &[LogEntry], now_ms: i64) -> Result<(), LogError> {
         self.writable()?;
+        if self.replaying.capacity() > 0 {
+            self.replaying = VecDeque::new();
+        }
         let frames = self.check(entries)?;
         let mut at = 0;
         while at < entries.len() {
@@ -60,10 +66,14 @@ impl Log {
         if entry.index < self.first_index() {
             return Ok(Replayed::Present);
         }
-        let present = self.entries(entry.index, entry.index + 1, 0)?;
-        if present.first() == Some(&entry) {
+        // The journal's entries come in order: one read serves many of them.
+        if self.replaying.front().map(|present| present.index) != Some(entry.index) {
+            self.replaying = self.entries(entry.index, self.last_index() + 1, REPLAY_READ_BYTES)?.into();
+        }
+        if self.replaying.pop_front().as_ref() == Some(&entry) {
             return Ok(Replayed::Present);
         }
+        self.replaying.clear();
         let (frame, _) = Frame::parse(&entry.bytes)?;
         if frame.epoch() <= self.term_of(entry.index)? {
             let why = format!("entry {} of epoch {} is there with other bytes", entry.index, frame.epoch());

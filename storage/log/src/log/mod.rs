@@ -64,6 +64,8 @@ pub struct Log {
     checkpointed: u64,
     /// Of the newest snapshot file of the producers.
     snapshot_at: Option<Offset>,
+    /// Entries read ahead of the journal's, to compare them with.
+    replaying: VecDeque<LogEntry>,
     /// A segment was closed since then.
     snapshot_due: bool,
     /// A sync failed: what is on disk is not known.
@@ -103,6 +105,7 @@ impl Log {
             truncations: 0,
             checkpointed: covered,
             snapshot_at: None,
+            replaying: VecDeque::new(),
             snapshot_due: false,
             stopped: Arc::default(),
         };

@@ -24,6 +24,7 @@ impl Log {
             return Err(LogError::Removed { index, first });
         }
         self.truncations += 1;
+        self.replaying.clear();
         let mut segments = self.shared.segments().as_ref().clone();
         // Newest first: what a crash in the middle leaves is still a log without holes.
         let mut removed = Vec::new();
