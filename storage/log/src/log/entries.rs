@@ -10,7 +10,7 @@ impl Log {
     /// or compaction rewrote.
     pub fn first_index(&self) -> u64 {
         let segments = self.shared.segments();
-        let first = segments.iter().find(|segment| !segment.is_cleaned());
+        let first = segments.get(segments.partition_point(|segment| segment.is_cleaned()));
         first.map_or(self.last_index() + 1, |segment| segment.header.first_index)
     }
 
@@ -30,7 +30,7 @@ impl Log {
         }
         if index + 1 == first {
             let segments = self.shared.segments();
-            let segment = segments.iter().find(|segment| segment.header.first_index == first && !segment.is_cleaned());
+            let segment = segments.get(segments.partition_point(|segment| segment.is_cleaned()));
             return Ok(segment.map_or(Epoch(0), |segment| segment.header.previous_term));
         }
         self.shared.epochs.read().at_index(index).ok_or(LogError::Removed { index, first })

@@ -226,6 +226,48 @@ fn another_logs_files_are_refused() {
 }
 
 #[test]
+fn segments_that_changed_places_are_not_read() {
+    let disk = MemDisk::new();
+    let mut log = filled(&disk, 100);
+    log.close().unwrap();
+    drop(log);
+    // Of the same length, so that only their headers tell.
+    let logs = files(&disk, "log");
+    let (one, two) = (1..logs.len()).flat_map(|a| (1..a).map(move |b| (a, b))).find(|&(a, b)| disk.bytes(&logs[a]).len() == disk.bytes(&logs[b]).len()).unwrap();
+    let (first, second) = (disk.bytes(&logs[one]), disk.bytes(&logs[two]));
+    disk.set_bytes(&logs[one], second);
+    disk.set_bytes(&logs[two], first);
+    let log = open(&disk, &small());
+    let reader = log.reader();
+    let mut from = Offset(0);
+    let error = loop {
+        match reader.read(from, log.end_offset(), 500, true) {
+            Ok(read) => from = read.next_offset,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("another segment"), "{error}");
+}
+
+#[test]
+fn a_thousand_segments_open_by_their_index_files_alone() {
+    let disk = MemDisk::new();
+    let config = LogConfig { segment_bytes: 1, ..config() };
+    let mut log = open(&disk, &config);
+    for n in 0..1000 {
+        append(&mut log, 1, &[kv(n, "k", Some(&"v".repeat(2000)))]);
+    }
+    log.close().unwrap();
+    let size = log.size_bytes();
+    drop(log);
+    let before = disk.bytes_read();
+    let (log, recovered) = try_open(&disk, &config, opening()).unwrap();
+    let read = disk.bytes_read() - before;
+    assert_eq!((log.end_offset(), recovered.bytes_scanned), (Offset(1000), 0));
+    assert!(read < size / 10, "{read} bytes of {size}");
+}
+
+#[test]
 fn reserved_space_is_no_torn_tail() {
     let config = LogConfig { preallocate: true, ..small() };
     let disk = MemDisk::new();
