@@ -51,6 +51,12 @@ pub(super) struct Output {
     pub sources: Vec<Arc<Segment>>,
 }
 
+impl Output {
+    pub fn replaces(&self, segment: &Arc<Segment>) -> bool {
+        self.sources.iter().any(|source| Arc::ptr_eq(source, segment))
+    }
+}
+
 impl CleanJob {
     /// Reads what is to be cleaned twice: once for the keys of its dirty part, once to rewrite it.
     pub fn run(self) -> Result<Cleaned, LogError> {

@@ -63,34 +63,39 @@ impl Log {
     /// finishes what was begun.
     pub fn install_clean(&mut self, cleaned: Cleaned) -> Result<CleanReport, LogError> {
         self.writable()?;
+        let mut segments = self.shared.segments().as_ref().clone();
+        let mut outputs = Vec::with_capacity(cleaned.outputs.len());
         for output in cleaned.outputs {
-            self.install(output).inspect_err(|_| self.stop())?;
+            let present = segments.iter().filter(|segment| output.replaces(segment)).count();
+            if present == output.sources.len() {
+                outputs.push(output);
+            } else {
+                files::remove(self.disk.as_ref(), &FileKind::Cleaned.path(&self.dir, output.header.base_offset))?;
+            }
+        }
+        for source in outputs.iter().flat_map(|output| &output.sources) {
+            source.pin()?;
+        }
+        let ranges: Vec<_> = outputs.iter().map(|output| output.header.base_offset..output.live.end_offset).collect();
+        swap::swap(self.disk.as_ref(), &self.dir, &ranges).inspect_err(|_| self.stop())?;
+        let mut rewritten = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            let at = segments.iter().position(|segment| output.replaces(segment)).expect("the sources were just counted");
+            self.unsynced.retain(|part| !output.replaces(&part.segment));
+            let segment = Arc::new(Segment::known(&self.disk, &self.dir, output.header, output.live));
+            segments.splice(at..at + output.sources.len(), [segment.clone()]);
+            rewritten.push(segment);
+        }
+        self.shared.set_segments(segments);
+        for segment in rewritten {
+            match self.write_index(&segment) {
+                // The segment is safe without it, and the next start makes it again.
+                Err(error) if error.is_disk_full() => {}
+                written => written?,
+            }
         }
         self.start = StartFile { first_dirty: self.start.first_dirty.max(cleaned.first_dirty), ..self.start };
         self.start.store(self.disk.as_ref(), &self.dir)?;
         Ok(cleaned.report)
-    }
-
-    fn install(&mut self, output: job::Output) -> Result<(), LogError> {
-        let mut segments = self.shared.segments().as_ref().clone();
-        let is_source = |segment: &Arc<Segment>| output.sources.iter().any(|source| Arc::ptr_eq(source, segment));
-        let base = output.header.base_offset;
-        if segments.iter().filter(|segment| is_source(segment)).count() != output.sources.len() {
-            return files::remove(self.disk.as_ref(), &FileKind::Cleaned.path(&self.dir, base));
-        }
-        for source in &output.sources {
-            source.pin()?;
-        }
-        swap::swap(self.disk.as_ref(), &self.dir, base, output.live.end_offset)?;
-        let segment = Arc::new(Segment::known(&self.disk, &self.dir, output.header, output.live));
-        let at = segments.iter().position(is_source).expect("the sources were just counted");
-        segments.splice(at..at + output.sources.len(), [segment.clone()]);
-        self.shared.set_segments(segments);
-        self.unsynced.retain(|part| !output.sources.iter().any(|source| Arc::ptr_eq(source, &part.segment)));
-        match self.write_index(&segment) {
-            // The segment is safe without it, and the next start makes it again.
-            Err(error) if error.is_disk_full() => Ok(()),
-            written => written,
-        }
     }
 }
