@@ -97,8 +97,8 @@ fn by_zero() -> EvalError {
 
 impl Arithmetic {
     pub fn eval(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
-        let left = self.left.eval_in(scope)?;
-        let right = self.right.eval_in(scope)?;
+        let (left, right) = (self.left.hold(scope)?, self.right.hold(scope)?);
+        let (left, right): (&Value, &Value) = (&left, &right);
         if left.is_null() || right.is_null() {
             // Inside a lambda a null operand fails the whole call, as it does in ksqlDB.
             return match scope.variables {
@@ -108,7 +108,7 @@ impl Arithmetic {
         }
         match self.domain {
             Domain::Int => {
-                let (Value::Int(a), Value::Int(b)) = (&left, &right) else { return Err(EvalError::new("not an integer")) };
+                let (Value::Int(a), Value::Int(b)) = (left, right) else { return Err(EvalError::new("not an integer")) };
                 int(self.operator, *a, *b).map(Value::Int)
             }
             Domain::BigInt => {
@@ -116,12 +116,12 @@ impl Arithmetic {
                 let b = right.as_i64().ok_or_else(|| EvalError::new("not an integer"))?;
                 bigint(self.operator, a, b).map(Value::BigInt)
             }
-            Domain::Double => Ok(Value::Double(double(self.operator, as_double(&left), as_double(&right)))),
+            Domain::Double => Ok(Value::Double(double(self.operator, as_double(left), as_double(right)))),
             Domain::Decimal { precision, scale } => {
-                decimal(self.operator, &as_decimal(&left)?, &as_decimal(&right)?, precision, scale).map(Value::Decimal)
+                decimal(self.operator, &as_decimal(left)?, &as_decimal(right)?, precision, scale).map(Value::Decimal)
             }
             Domain::Text => {
-                let (Value::String(a), Value::String(b)) = (&left, &right) else { return Ok(Value::Null) };
+                let (Value::String(a), Value::String(b)) = (left, right) else { return Ok(Value::Null) };
                 super::check_result_size(0, a.len() + b.len())?;
                 Ok(Value::string([a.as_ref(), b.as_ref()].concat()))
             }

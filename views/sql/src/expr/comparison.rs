@@ -108,39 +108,39 @@ fn as_time(value: &Value) -> Result<i32, EvalError> {
 }
 
 impl Comparison {
-    pub fn eval(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
+    pub fn eval(&self, scope: &Scope<'_>) -> Result<bool, EvalError> {
         use ComparisonOperator as Op;
-        let left = self.left.eval_in(scope)?;
-        let right = self.right.eval_in(scope)?;
+        let (left, right) = (self.left.hold(scope)?, self.right.hold(scope)?);
+        let (left, right): (&Value, &Value) = (&left, &right);
         if left.is_null() || right.is_null() {
             let both = left.is_null() && right.is_null();
-            return Ok(Value::Boolean(match self.operator {
+            return Ok(match self.operator {
                 Op::IsDistinctFrom => !both,
                 Op::IsNotDistinctFrom => both,
                 _ => false,
-            }));
+            });
         }
         // Nothing for a NaN, which is neither below, equal nor above.
         let ordering = match self.domain {
             Domain::Integer => Some(left.as_i64().cmp(&right.as_i64())),
-            Domain::Double => as_double(&left).partial_cmp(&as_double(&right)),
-            Domain::Decimal => Some(as_decimal(&left)?.compare(&as_decimal(&right)?)),
-            Domain::Timestamp => Some(as_timestamp(&left)?.cmp(&as_timestamp(&right)?)),
-            Domain::Date => Some(as_date(&left)?.cmp(&as_date(&right)?)),
-            Domain::Time => Some(as_time(&left)?.cmp(&as_time(&right)?)),
-            Domain::Bytes => match (&left, &right) {
+            Domain::Double => as_double(left).partial_cmp(&as_double(right)),
+            Domain::Decimal => Some(as_decimal(left)?.compare(&as_decimal(right)?)),
+            Domain::Timestamp => Some(as_timestamp(left)?.cmp(&as_timestamp(right)?)),
+            Domain::Date => Some(as_date(left)?.cmp(&as_date(right)?)),
+            Domain::Time => Some(as_time(left)?.cmp(&as_time(right)?)),
+            Domain::Bytes => match (left, right) {
                 (Value::Bytes(a), Value::Bytes(b)) => Some(compare_bytes(a, b)),
                 _ => None,
             },
-            Domain::Same => Some(left.cmp(&right)),
+            Domain::Same => Some(left.cmp(right)),
         };
-        Ok(Value::Boolean(match self.operator {
+        Ok(match self.operator {
             Op::Equal | Op::IsNotDistinctFrom => ordering == Some(Ordering::Equal),
             Op::NotEqual | Op::IsDistinctFrom => ordering != Some(Ordering::Equal),
             Op::LessThan => ordering == Some(Ordering::Less),
             Op::LessThanOrEqual => ordering.is_some_and(Ordering::is_le),
             Op::GreaterThan => ordering == Some(Ordering::Greater),
             Op::GreaterThanOrEqual => ordering.is_some_and(Ordering::is_ge),
-        }))
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! Evaluation: a walk over the compiled tree.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::arithmetic::Arithmetic;
@@ -72,56 +73,109 @@ pub(super) enum CallArgument {
     Lambda(Expr),
 }
 
+/// A value of an operand: one that stands somewhere is looked at there, and only a computed one is owned.
+pub(super) enum Held<'a> {
+    There(&'a Value),
+    Made(Value),
+}
+
+impl Deref for Held<'_> {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        match self {
+            Held::There(value) => value,
+            Held::Made(value) => value,
+        }
+    }
+}
+
+impl Expr {
+    /// The value without a copy, where it stands in the row, in a variable or in the expression.
+    pub(super) fn hold<'a>(&'a self, scope: &Scope<'a>) -> Result<Held<'a>, EvalError> {
+        Ok(match self.node.as_ref() {
+            Node::Literal(value) => Held::There(value),
+            Node::Column(position) => there(scope.row, *position),
+            Node::Variable(position) => there(scope.variables, *position),
+            Node::Field { base, field } => match base.hold(scope)? {
+                Held::There(Value::Struct(values)) => there(values, *field),
+                Held::Made(Value::Struct(values)) => Held::Made(values.get(*field).cloned().unwrap_or_default()),
+                _ => Held::Made(Value::Null),
+            },
+            node => Held::Made(node.eval(scope)?),
+        })
+    }
+
+    /// The truth of a condition; nothing for null.
+    pub(super) fn truth(&self, scope: &Scope<'_>) -> Result<Option<bool>, EvalError> {
+        match self.node.as_ref() {
+            Node::Compare(comparison) => comparison.eval(scope).map(Some),
+            Node::And(left, right) => logical(left, right, scope, false),
+            Node::Or(left, right) => logical(left, right, scope, true),
+            Node::Not(operand) => Ok(operand.truth(scope)?.map(|flag| !flag)),
+            Node::IsNull { value, negated } => Ok(Some(value.hold(scope)?.is_null() != *negated)),
+            Node::In { value, list } => contains(value, list, scope).map(Some),
+            _ => Ok(self.hold(scope)?.as_bool()),
+        }
+    }
+}
+
+fn there(values: &[Value], position: usize) -> Held<'_> {
+    values.get(position).map_or(Held::Made(Value::Null), Held::There)
+}
+
 impl Node {
     pub fn eval(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
         match self {
             Node::Literal(value) => Ok(value.clone()),
             Node::Column(position) => Ok(scope.row.get(*position).cloned().unwrap_or_default()),
             Node::Variable(position) => Ok(scope.variables.get(*position).cloned().unwrap_or_default()),
-            Node::Field { base, field } => Ok(match base.eval_in(scope)? {
+            Node::Field { base, field } => Ok(match &*base.hold(scope)? {
                 Value::Struct(values) => values.get(*field).cloned().unwrap_or_default(),
                 _ => Value::Null,
             }),
             Node::Element { base, index } => {
-                let Value::Array(values) = base.eval_in(scope)? else { return Ok(Value::Null) };
-                let Some(index) = index.eval_in(scope)?.as_i64() else { return Ok(Value::Null) };
-                Ok(element(&values, index).cloned().unwrap_or_default())
+                let base = base.hold(scope)?;
+                let (Value::Array(values), Some(index)) = (&*base, index.hold(scope)?.as_i64()) else {
+                    return Ok(Value::Null);
+                };
+                Ok(element(values, index).cloned().unwrap_or_default())
             }
-            Node::Entry { base, key } => match base.eval_in(scope)? {
-                Value::Map(map) => Ok(map.get(&key.eval_in(scope)?).cloned().unwrap_or_default()),
+            Node::Entry { base, key } => match &*base.hold(scope)? {
+                Value::Map(map) => Ok(map.get(&*key.hold(scope)?).cloned().unwrap_or_default()),
                 _ => Ok(Value::Null),
             },
             Node::Call(call) => call.eval(scope),
             Node::Arithmetic(arithmetic) => arithmetic.eval(scope),
             Node::Negate(operand) => super::arithmetic::negate(operand.eval_in(scope)?),
-            Node::Compare(comparison) => comparison.eval(scope),
-            Node::And(left, right) => logical(left, right, scope, false),
-            Node::Or(left, right) => logical(left, right, scope, true),
-            Node::Not(operand) => Ok(operand.eval_in(scope)?.as_bool().map(|flag| !flag).into()),
-            Node::IsNull { value, negated } => Ok(Value::Boolean(value.eval_in(scope)?.is_null() != *negated)),
-            Node::In { value, list } => contains(value, list, scope),
+            Node::Compare(comparison) => comparison.eval(scope).map(Value::Boolean),
+            Node::And(left, right) => logical(left, right, scope, false).map(Value::from),
+            Node::Or(left, right) => logical(left, right, scope, true).map(Value::from),
+            Node::Not(operand) => Ok(operand.truth(scope)?.map(|flag| !flag).into()),
+            Node::IsNull { value, negated } => Ok(Value::Boolean(value.hold(scope)?.is_null() != *negated)),
+            Node::In { value, list } => contains(value, list, scope).map(Value::Boolean),
             Node::Like { value, pattern, escape, prepared } => {
-                let value = value.eval_in(scope)?;
-                let Value::String(text) = &value else { return Ok(Value::Null) };
+                let value = value.hold(scope)?;
+                let Value::String(text) = &*value else { return Ok(Value::Null) };
                 if let Some(prepared) = prepared {
                     return Ok(Value::Boolean(prepared.matches(text)));
                 }
-                match pattern.eval_in(scope)? {
+                match &*pattern.hold(scope)? {
                     Value::String(pattern) => {
-                        Ok(Value::Boolean(like::LikePattern::new(&pattern, *escape)?.matches(text)))
+                        Ok(Value::Boolean(like::LikePattern::new(pattern, *escape)?.matches(text)))
                     }
                     _ => Ok(Value::Null),
                 }
             }
             Node::Case { branches, default } => {
                 for (when, then) in branches {
-                    if when.eval_in(scope)?.as_bool() == Some(true) {
+                    if when.truth(scope)? == Some(true) {
                         return then.eval_in(scope);
                     }
                 }
                 default.eval_in(scope)
             }
-            Node::Cast { value, from, to } => match value.eval_in(scope) {
+            Node::Cast { value, from, to } => match value.hold(scope) {
                 Ok(value) => crate::cast::cast(&value, from, to),
                 // A cast of what could not be computed is null, so that IFNULL(CAST(..), ..) can catch it.
                 Err(error) => {
@@ -146,31 +200,33 @@ fn element(values: &Arc<[Value]>, index: i64) -> Option<&Value> {
 }
 
 /// Three-valued AND (`decisive` false) and OR (`decisive` true); the right side only runs when the left does not decide.
-fn logical(left: &Expr, right: &Expr, scope: &Scope<'_>, decisive: bool) -> Result<Value, EvalError> {
-    let left = left.eval_in(scope)?.as_bool();
+fn logical(left: &Expr, right: &Expr, scope: &Scope<'_>, decisive: bool) -> Result<Option<bool>, EvalError> {
+    let left = left.truth(scope)?;
     if left == Some(decisive) {
-        return Ok(Value::Boolean(decisive));
+        return Ok(Some(decisive));
     }
-    let right = right.eval_in(scope)?.as_bool();
+    let right = right.truth(scope)?;
     Ok(match (left, right) {
-        (_, Some(flag)) if flag == decisive => Value::Boolean(decisive),
-        (Some(_), Some(_)) => Value::Boolean(!decisive),
-        _ => Value::Null,
+        (_, Some(flag)) if flag == decisive => Some(decisive),
+        (Some(_), Some(_)) => Some(!decisive),
+        _ => None,
     })
 }
 
-fn contains(value: &Expr, list: &[Expr], scope: &Scope<'_>) -> Result<Value, EvalError> {
-    let value = value.eval_in(scope)?;
+fn contains(value: &Expr, list: &[Expr], scope: &Scope<'_>) -> Result<bool, EvalError> {
+    let value = value.hold(scope)?;
     if value.is_null() {
-        return Ok(Value::Boolean(false));
+        return Ok(false);
     }
     for candidate in list {
-        // A candidate that cannot be computed or converted is no member.
-        if or_null(candidate, scope) == value {
-            return Ok(Value::Boolean(true));
+        match candidate.hold(scope) {
+            Ok(candidate) if *candidate == *value => return Ok(true),
+            Ok(_) => {}
+            // A candidate that cannot be computed or converted is no member.
+            Err(error) => scope.context.swallow(error),
         }
     }
-    Ok(Value::Boolean(false))
+    Ok(false)
 }
 
 /// The value, or null with the error kept for the log: a bad element does not spoil its collection.
