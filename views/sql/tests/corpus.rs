@@ -92,7 +92,7 @@ fn fault(case: &Value, statements: &str) -> Option<String> {
     match (run(case, statements), expected.is_null()) {
         // An error at run time is not for the planner to find.
         (Ok(_), false) if expected["type"].as_str().is_some_and(|class| class.contains("StreamsException")) => None,
-        (Ok(_), false) => Some(format!("was accepted, but must fail with {}", expected["message"])),
+        (Ok(done), false) => Some(format!("was accepted, but must fail with {}\n{}", expected["message"], made(&done))),
         (Err(why), true) => Some(format!("was refused: {why}")),
         (Err(why), false) => {
             let message = expected["message"].as_str().unwrap_or_default();
@@ -102,6 +102,12 @@ fn fault(case: &Value, statements: &str) -> Option<String> {
         }
         (Ok(done), true) => post(case, &done.catalog).or_else(|| headers(case, &done)),
     }
+}
+
+/// The schema that the last statement made, for the report.
+fn made(done: &Done) -> String {
+    let newest = done.catalog.queries().max_by_key(|query| query.plan.id.clone());
+    newest.map(|query| query.plan.sink.source.schema.to_string()).unwrap_or_else(|| done.answers.iter().map(|(_, schema)| schema.clone()).collect())
 }
 
 /// The schemas and formats that the case wants to see afterwards.

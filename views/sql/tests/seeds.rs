@@ -6,13 +6,29 @@ use millrace_sql::catalog::{Catalog, Effect, NoSchemas, Session, Settings, Topic
 use millrace_sql::functions::Registry;
 use millrace_sql::parser::{Limits, Variables, parse_raw, split};
 
-struct AllTopics;
+/// Every topic exists, but those that a statement makes by giving PARTITIONS.
+struct AllTopics(bool);
 
 impl Topics for AllTopics {
     fn partitions(&self, _: &str) -> Option<i32> {
-        Some(1)
+        self.0.then_some(1)
     }
 }
+
+/// Why a statement of the seeds may fail: it needs a registry or Kafka Connect, or builds on one that does; it is no SQL of ours; or it
+/// is of a dialect whose meaning changed.
+const ACCEPTED_FAULTS: [&str; 10] = [
+    "does not exist in the Schema Registry",
+    "CONNECTOR is not supported by this server.",
+    "does not exist.",
+    "Cannot insert values into an unknown stream/table",
+    "Syntax Error",
+    "The 'KAFKA' format only supports a single field.",
+    "PARTITION BY column 'TIPLOC_CODE' cannot be resolved.",
+    "Pull queries don't support",
+    "A stream with the same name already exists",
+    "column 'ROWKEY' cannot be resolved.",
+];
 
 fn seeds() -> Option<PathBuf> {
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|above| above.join("../shared/seeds/ksql"));
@@ -48,7 +64,7 @@ fn statements_of_the_seeds_plan() {
                     continue;
                 }
             };
-            let session = Session { catalog: &catalog, topics: &AllTopics, schemas: &NoSchemas, settings: &settings, functions: Registry::builtin() };
+            let session = Session { catalog: &catalog, topics: &AllTopics(!raw.text.to_uppercase().contains("PARTITIONS")), schemas: &NoSchemas, settings: &settings, functions: Registry::builtin() };
             match decide(&session, &located) {
                 Ok(decision) => {
                     if let Effect::SetProperty { name, value } = &decision.effect {
@@ -61,6 +77,13 @@ fn statements_of_the_seeds_plan() {
         }
     }
     if let Some(path) = std::env::var_os("SEEDS_REPORT") {
-        std::fs::write(path, report).unwrap();
+        std::fs::write(path, &report).unwrap();
     }
+    let lines: Vec<&str> = report.lines().collect();
+    let unexpected: Vec<String> = lines
+        .chunks(2)
+        .filter(|chunk| !ACCEPTED_FAULTS.iter().any(|fault| chunk[0].contains(fault)))
+        .map(|chunk| chunk.join("\n"))
+        .collect();
+    assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
 }

@@ -30,7 +30,7 @@ impl Session<'_> {
             return Err(SqlError::definition(NO_COLUMNS));
         }
         if create.table && keys.is_empty() {
-            return Err(SqlError::definition("Tables require a PRIMARY KEY. Please define the PRIMARY KEY."));
+            return Err(SqlError::definition(NO_PRIMARY_KEY));
         }
         if window.is_some() && keys.is_empty() {
             return Err(SqlError::statement("Windowed sources require a key column."));
@@ -96,6 +96,9 @@ impl Session<'_> {
                 }
             }
         }
+        if create.table && !has(&columns, Role::Key) && value_format.format.infers_schema() {
+            return Err(SqlError::definition(NO_PRIMARY_KEY));
+        }
         if !has(&columns, Role::Value) && value_format.format.infers_schema() {
             let inferred = infer(self.schemas, &SchemaAsk { topic, is_key: false, format: value_format })?;
             columns.extend(inferred.into_iter().map(|(name, sql_type)| Column::new(name, sql_type, Role::Value)));
@@ -156,6 +159,7 @@ impl Session<'_> {
     }
 }
 
+const NO_PRIMARY_KEY: &str = "Tables require a PRIMARY KEY. Please define the PRIMARY KEY.";
 const NO_COLUMNS: &str = "The statement does not define any columns.\nNo columns supplied.";
 
 /// Before 0.9 a table's key was written `ROWKEY t KEY`.

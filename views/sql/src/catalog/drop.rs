@@ -69,13 +69,14 @@ impl Session<'_> {
         };
         let word = source.kind.word();
         if source.kind != SourceKind::of(table) {
-            return Err(SqlError::definition(format!("Incompatible data source type is {}", source.kind)));
+            let (found, wanted) = (source.kind, SourceKind::of(table));
+            return Err(SqlError::definition(format!("Incompatible data source type is {found}, but statement was ALTER {wanted}")));
         }
         if source.read_only {
             return Err(SqlError::definition(format!("Cannot alter {word} '{name}': ALTER operations are not supported on source {word}s.")));
         }
         if source.created_by.is_some() {
-            return Err(SqlError::definition(format!("ALTER command is not supported for CREATE ... AS statements: {name}")));
+            return Err(SqlError::definition("ALTER command is not supported for CREATE ... AS statements."));
         }
         let mut columns = source.schema.columns().to_vec();
         crate::planner::check_columns(columns.len() + added.len())?;

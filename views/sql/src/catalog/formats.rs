@@ -164,7 +164,7 @@ fn check_format(info: &FormatInfo, columns: &[&Column]) -> std::result::Result<(
                 None => Ok(()),
             }
         }
-        Format::Json | Format::JsonSr => check_maps(columns, &format!("{format} only supports MAP types with STRING keys")),
+        Format::Json | Format::JsonSr => check_maps(columns, "JSON only supports MAP types with STRING keys"),
         Format::Protobuf | Format::ProtobufNoSr => {
             check_maps(columns, &format!("{format} format only supports MAP types with STRING keys"))
         }

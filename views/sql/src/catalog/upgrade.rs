@@ -1,7 +1,8 @@
 //! CREATE OR REPLACE: which sources and queries may take the place of which.
 
+use crate::ast::Expression;
 use crate::error::{Result, SqlError};
-use crate::plan::{Aggregate, DataSource, JoinForm, PersistentPlan, Step};
+use crate::plan::{Aggregate, AggregateCall, DataSource, JoinForm, PersistentPlan, Step};
 use crate::schema::Column;
 
 /// A source may gain value columns at its end; nothing else may change.
@@ -62,6 +63,16 @@ fn not_upgradeable(why: String) -> SqlError {
     SqlError::definition(format!("Query is not upgradeable. {why}"))
 }
 
+/// Two plans differ where they may not.
+fn differ(step: &str, what: &str, old: &str, new: &str) -> SqlError {
+    not_upgradeable(format!("{step} must have matching {what}. Values differ: {old} vs. {new}"))
+}
+
+fn shown(expressions: &[Expression]) -> String {
+    let texts: Vec<String> = expressions.iter().map(crate::format::bare).collect();
+    format!("[{}]", texts.join(", "))
+}
+
 fn check_step(old: &Step, new: &Step) -> Result<()> {
     if let Some(kind) = fixed_kind(old).or_else(|| fixed_kind(new)) {
         return Err(not_upgradeable(format!("Upgrades not yet supported for {kind}")));
@@ -80,14 +91,18 @@ fn check_step(old: &Step, new: &Step) -> Result<()> {
         (Step::Project(old), Step::Project(new)) => check_step(without_filters(&old.input), without_filters(&new.input)),
         (Step::FlatMap(old), Step::FlatMap(new)) => {
             if old.calls != new.calls {
-                return Err(not_upgradeable("StreamFlatMap must have matching table functions.".into()));
+                let text = |step: &crate::plan::FlatMap| {
+                    let texts: Vec<String> = step.calls.iter().map(|call| format!("{}({})", call.function, shown(&call.arguments))).collect();
+                    format!("[{}]", texts.join(", "))
+                };
+                return Err(differ("StreamFlatMap", "table functions", &text(old), &text(new)));
             }
             check_step(without_filters(&old.input), without_filters(&new.input))
         }
         (Step::PartitionBy(old), Step::PartitionBy(new)) => {
             let key = |step: &crate::plan::PartitionBy| step.columns.iter().take(step.schema.keys().count()).cloned().collect::<Vec<_>>();
             if key(old) != key(new) {
-                return Err(not_upgradeable("StreamSelectKey must have matching key expressions.".into()));
+                return Err(differ("StreamSelectKey", "key expressions", &shown(&key(old)), &shown(&key(new))));
             }
             check_step(without_filters(&old.input), without_filters(&new.input))
         }
@@ -99,21 +114,21 @@ fn check_step(old: &Step, new: &Step) -> Result<()> {
 fn check_aggregate(old: &Aggregate, new: &Aggregate) -> Result<()> {
     let name = if old.repartition == new.repartition { "StreamAggregate" } else { "StreamGroupBy" };
     if old.group_by != new.group_by {
-        return Err(not_upgradeable("StreamGroupBy must have matching grouping expressions.".into()));
+        return Err(differ("StreamGroupBy", "group by expressions", &shown(&old.group_by), &shown(&new.group_by)));
     }
     if old.required != new.required {
         let text = |names: &[crate::name::Name]| {
             let quoted: Vec<String> = names.iter().map(crate::name::Name::quoted).collect();
             format!("[{}]", quoted.join(", "))
         };
-        return Err(not_upgradeable(format!(
-            "{name} must have matching columns not part of aggregate. Values differ: {} vs. {}",
-            text(&old.required),
-            text(&new.required)
-        )));
+        return Err(differ(name, "columns not part of aggregate", &text(&old.required), &text(&new.required)));
     }
     if old.calls != new.calls {
-        return Err(not_upgradeable(format!("{name} must have matching aggregate functions.")));
+        let text = |calls: &[AggregateCall]| {
+            let texts: Vec<String> = calls.iter().map(|call| format!("{}({})", call.function, shown(&call.arguments))).collect();
+            format!("[{}]", texts.join(", "))
+        };
+        return Err(differ(name, "aggregate functions", &text(&old.calls), &text(&new.calls)));
     }
     check_step(without_filters(&old.input), without_filters(&new.input))
 }
