@@ -17,7 +17,7 @@ use crate::node::{FolderLock, Node, StartError};
 use crate::{grpc, http};
 
 /// How long connections have to end by themselves before the storage is closed under them.
-const DRAIN_MAX: Duration = Duration::from_secs(6);
+const DRAIN_MAX: Duration = Duration::from_secs(3);
 const BACKLOG: u32 = 1024;
 
 #[derive(Debug, thiserror::Error)]

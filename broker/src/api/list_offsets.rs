@@ -64,9 +64,10 @@ fn look_up(ctx: &Context, topic: &str, asked: &ListOffsetsPartition, version: i1
         return Err(ErrorCode::NotLeaderOrFollower.into());
     }
     find::check_leader_epoch(asked.current_leader_epoch, state.leader_epoch)?;
+    // With the epoch of the record there, which is not the leader's own: a client that resumes at an old
+    // record with too new an epoch would never be told that the log had been cut.
     let at = |offset: Offset| {
-        // The epoch of the record there; behind the end there is only the leader's own.
-        let epoch = partition.epoch_of(offset).map_or(state.leader_epoch, |epoch| epoch.0);
+        let epoch = partition.epoch_of(offset).map_or(-1, |epoch| epoch.0);
         Found { offset: offset.0, timestamp: -1, epoch }
     };
     let since = |first_version: i16| {

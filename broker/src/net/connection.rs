@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use super::Limits;
 use super::inbox::Inbox;
-use super::limits::{HALF_CLOSED_MAX, OUTBOX_BYTES_MAX, PENDING_BYTES_MAX, PENDING_MAX};
+use super::limits::{HALF_CLOSED_MAX, OUTBOX_BYTES_MAX, PENDING_BYTES_MAX, PENDING_MAX, READ_AHEAD_MAX};
 use super::outbox::Outbox;
 use crate::api::table::{self, Pending};
 use crate::api::{Api, Client, Context, Fault, Outcome, Request, api_versions};
@@ -112,7 +112,7 @@ impl Connection {
             if self.ending.is_some() && flushed && self.handler.is_none() && self.answers.is_empty() {
                 return Ok(self.ending.take().map_or(Poll::Pending, Poll::Ready));
             }
-            if self.may_start() && (flushed || self.outbox.bytes() <= OUTBOX_BYTES_MAX) {
+            if self.may_read() {
                 match self.inbox.poll_fill(&self.stream, task)? {
                     Poll::Ready(0) => self.half_closed(),
                     Poll::Ready(_) => self.last_heard = self.ctx.node.world.now(),
@@ -130,6 +130,12 @@ impl Connection {
             && self.answers.len() < PENDING_MAX
             && (self.pending_bytes < PENDING_BYTES_MAX || self.answers.is_empty())
             && self.outbox.bytes() <= OUTBOX_BYTES_MAX
+    }
+
+    /// Whether the socket is worth a look: a request could start, or there is room to read ahead of the
+    /// one that runs.
+    fn may_read(&self) -> bool {
+        self.may_start() || (self.ending.is_none() && self.handler.is_some() && self.inbox.buffered() < READ_AHEAD_MAX)
     }
 
     /// Runs handlers, one after another, until one waits or there is no whole frame left.

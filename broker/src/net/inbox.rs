@@ -21,6 +21,11 @@ impl Inbox {
         Inbox { buffer: BytesMut::new(), request_bytes_max }
     }
 
+    /// Bytes that no handler has seen yet.
+    pub fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The next whole frame, without its length field, in memory that nobody else holds.
     pub fn next_frame(&mut self) -> Result<Option<BytesMut>, FrameError> {
         let Some(len) = frame::length(&self.buffer, self.request_bytes_max)? else { return Ok(None) };

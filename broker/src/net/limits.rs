@@ -22,5 +22,9 @@ pub const PENDING_BYTES_MAX: usize = 64 << 20;
 pub const OUTBOX_BYTES_MAX: usize = 4 << 20;
 /// How long a connection whose client has said its last word waits for outcomes.
 pub const HALF_CLOSED_MAX: Duration = Duration::from_secs(30);
-/// How long outcomes may take when the node stops.
-pub const STOPPING_MAX: Duration = Duration::from_secs(5);
+/// What is read ahead while a request is being handled: enough for the next small ones, and for
+/// noticing that the client has gone.
+pub const READ_AHEAD_MAX: usize = 64 << 10;
+/// How long outcomes may take when the node stops. Commits take milliseconds; whoever waits for news in
+/// a long poll, or for others in a group, asks the next node.
+pub const STOPPING_MAX: Duration = Duration::from_millis(1500);

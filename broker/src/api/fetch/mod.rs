@@ -5,8 +5,10 @@
 mod read;
 mod session;
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use millrace_protocol::ErrorCode;
 use millrace_protocol::fetch::{FetchRequest, FetchResponse};
 use millrace_protocol::frame::Frame;
@@ -66,9 +68,8 @@ async fn wait(ctx: &Context, reading: &mut Reading, bytes_min: usize, max_wait: 
         if reading.is_done(bytes_min) {
             return;
         }
-        tokio::select! {
-            () = bell.rung() => {}
-            () = &mut deadline => return,
+        if let Either::Right(_) = select(pin!(bell.rung()), &mut deadline).await {
+            return;
         }
     }
 }

@@ -7,7 +7,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::with("authorizer.class.name", String, "").refused().doc("An authorizer. There is none yet, so a broker told to use one does not start."),
     Key::with("early.start.listeners", String, "").accepted().doc("Listeners that open before the authorizer is ready."),
     Key::with("super.users", String, "").accepted().doc("Principals that may do everything."),
-    Key::with("allow.everyone.if.no.acl.found", Boolean, "false").accepted().doc("Without an authorizer everyone may do everything."),
+    Key::with("allow.everyone.if.no.acl.found", Boolean, "false").doc("Without an authorizer everyone who reaches a listener may do everything. A listener that other machines reach and that authenticates nobody is therefore opened only if this is true."),
     Key::with("sasl.enabled.mechanisms", List, "GSSAPI").accepted().doc("SASL mechanisms. A SASL listener is refused, so none is ever offered."),
     Key::with("sasl.mechanism.inter.broker.protocol", String, "GSSAPI").accepted().doc("The SASL mechanism among brokers."),
     Key::unset("sasl.jaas.config", Password).accepted().doc("Credentials in JAAS form; usually with a `listener.name.` prefix."),
