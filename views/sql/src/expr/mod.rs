@@ -148,6 +148,4 @@ pub fn sql_type_of(data_type: &crate::ast::DataType) -> Result<SqlType, CompileE
 }
 
 #[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

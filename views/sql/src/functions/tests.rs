@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::expr::testing::{check, show};
+use crate::expr::tests::support::{check, show};
 
 #[test]
 fn strings() {

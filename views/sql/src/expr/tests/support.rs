@@ -1,6 +1,6 @@
 //! Evaluates SQL texts over a fixed row, for the tables of expected values in this crate's tests.
 
-use super::{EvalContext, Expr};
+use super::super::{EvalContext, Expr};
 use crate::functions::Registry;
 use crate::parser::{Limits, parse_expression};
 use crate::schema::{Column, Role, Schema};

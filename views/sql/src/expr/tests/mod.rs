@@ -1,4 +1,6 @@
-use super::testing::{check, show};
+use support::{check, show};
+
+pub(crate) mod support;
 
 #[test]
 fn literals_and_columns() {
