@@ -13,14 +13,15 @@ mod queries;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod types;
 mod upgrade;
 mod with;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ast::{DataType, StructField};
-use crate::error::{Result, SqlError};
+use crate::ast::DataType;
+use crate::error::Result;
 use crate::name::Name;
 use crate::plan::{DataSource, PersistentPlan, QueryId};
 
@@ -84,25 +85,9 @@ impl Catalog {
         self.queries.values().filter(move |query| query.reads(name))
     }
 
-    /// Replaces user types inside a type.
+    /// Replaces user types inside a type. What comes out is bounded, however the types build on each other.
     pub fn resolve_type(&self, data_type: &DataType) -> Result<DataType> {
-        Ok(match data_type {
-            DataType::Custom { name, .. } => match self.types.get(name) {
-                Some(resolved) => resolved.clone(),
-                None => return Err(SqlError::statement(format!("Cannot resolve unknown type: {name}"))),
-            },
-            DataType::Array(element) => DataType::Array(Box::new(self.resolve_type(element)?)),
-            DataType::Map { key, value } => {
-                DataType::Map { key: Box::new(self.resolve_type(key)?), value: Box::new(self.resolve_type(value)?) }
-            }
-            DataType::Struct(fields) => {
-                let resolved = fields
-                    .iter()
-                    .map(|field| Ok(StructField { name: field.name.clone(), data_type: self.resolve_type(&field.data_type)? }));
-                DataType::Struct(resolved.collect::<Result<_>>()?)
-            }
-            plain => plain.clone(),
-        })
+        types::resolve(data_type, &self.types)
     }
 
     /// A source whose name differs only in case: the usual slip with quoted names.

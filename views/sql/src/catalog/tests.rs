@@ -115,6 +115,16 @@ fn types_are_replaced_when_they_are_used() {
 }
 
 #[test]
+fn types_that_build_on_each_other_stay_bounded() {
+    let mut made = world("CREATE TYPE t0 AS STRUCT<a INT, b INT>;");
+    let doubled = (1..40).map(|n| format!("CREATE TYPE t{n} AS STRUCT<a t{}, b t{}>;", n - 1, n - 1)).collect::<String>();
+    assert!(made.refused(&doubled).contains("views.sql.type.parts.max"));
+    let mut made = world("CREATE TYPE t0 AS ARRAY<INT>;");
+    let nested = (1..100).map(|n| format!("CREATE TYPE t{n} AS ARRAY<t{}>;", n - 1)).collect::<String>();
+    assert!(made.refused(&nested).contains("views.sql.type.depth.max"));
+}
+
+#[test]
 fn pausing_and_ending_queries() {
     let mut made = world(&format!("{STREAM} CREATE STREAM b AS SELECT * FROM a;"));
     made.run("PAUSE csas_b_0;").unwrap();

@@ -79,7 +79,8 @@ impl Planner<'_> {
         scope: &Scope,
         states: &mut Vec<SqlType>,
     ) -> Result<Keyed> {
-        if items.iter().any(|item| self.table_function_in(&item.expression).is_some()) {
+        let expressions = items.iter().map(|item| &item.expression).chain(&grouping.having);
+        if expressions.into_iter().any(|expression| self.table_function_in(expression).is_some()) {
             return Err(SqlError::statement("Table functions cannot be used with aggregations."));
         }
         let required = required_columns(&grouping, items, scope)?;

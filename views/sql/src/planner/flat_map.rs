@@ -17,6 +17,7 @@ impl Planner<'_> {
         let mut calls: Vec<(Expression, TableCall)> = Vec::new();
         let input = keyed.step.schema().clone();
         for item in items.iter_mut() {
+            self.check_no_cases(&item.expression)?;
             let expression = std::mem::replace(&mut item.expression, Expression::Null);
             item.expression = expression.rewrite(&mut |part| match part {
                 Expression::Call { function, arguments, .. } if self.function_kind(function) == Some(FunctionKind::Table) => {
@@ -43,6 +44,20 @@ impl Planner<'_> {
         let schema = Schema::new(columns).map_err(|error| SqlError::statement(error.to_string()))?;
         let step = Step::FlatMap(FlatMap { input: Box::new(keyed.step), calls, schema });
         Ok(Keyed { step, ..keyed })
+    }
+
+    /// Which branch is taken is known per row, how many rows a function makes is not.
+    fn check_no_cases(&self, expression: &Expression) -> Result<()> {
+        let mut found = None;
+        expression.walk(&mut |part| {
+            if matches!(part, Expression::SearchedCase { .. } | Expression::SimpleCase { .. }) && found.is_none() {
+                found = self.table_function_in(part);
+            }
+        });
+        match found {
+            Some(name) => Err(SqlError::statement(format!("Table functions cannot be used in CASE: {name}"))),
+            None => Ok(()),
+        }
     }
 
     fn table_call(&self, function: &Name, arguments: &[Expression], column: Name, scope: &Scope, input: &Schema) -> Result<TableCall> {

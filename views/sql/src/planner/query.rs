@@ -37,6 +37,9 @@ impl Planner<'_> {
             if let Some(name) = self.aggregate_in(filter) {
                 return Err(SqlError::statement(format!("WHERE does not support aggregate functions: {name} is an aggregate function.")));
             }
+            if let Some(name) = self.table_function_in(filter) {
+                return Err(SqlError::statement(format!("WHERE does not support table functions: {name} is a table function.")));
+            }
             let predicate = scope.row(filter)?;
             self.check_condition(&predicate, keyed.step.schema(), Clause::Where, &predicate)?;
             keyed.step = Step::Filter(Filter { input: Box::new(keyed.step), predicate, having: false });

@@ -184,6 +184,8 @@ fn refusals_have_ksqldbs_words() {
         ("CREATE STREAM o AS SELECT id, a FROM s WINDOW TUMBLING (SIZE 1 DAY);", "WINDOW clause requires a GROUP BY clause."),
         ("CREATE STREAM o AS SELECT id, ROWTIME FROM s;", "Reserved column name in select: `ROWTIME`. Please remove or alias the column."),
         ("CREATE STREAM o AS SELECT id, a, a FROM s;", "Duplicate value columns found in schema: `A` INTEGER"),
+        ("CREATE STREAM o AS SELECT id, a FROM s WHERE EXPLODE(arr) > 1;", "WHERE does not support table functions"),
+        ("CREATE STREAM o AS SELECT id, CASE WHEN a = 1 THEN EXPLODE(arr) END FROM s;", "Table functions cannot be used in CASE: EXPLODE"),
         ("SELECT * FROM t;", "The `T` table isn't queryable."),
         ("SELECT * FROM agg WHERE a = NULL;", "Comparison with NULL not supported: INTEGER = NULL"),
         ("INSERT INTO s VALUES (1, 2);", "Expected a value for each column."),
