@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use crate::config::{Address, NodeConfig};
-use crate::net::{self, Limits, Listener};
+use crate::net::{self, Limits, Listener, QUEUED_BYTES_MAX};
 use crate::node::{FolderLock, Node, StartError};
 use crate::{grpc, http};
 
@@ -106,6 +106,7 @@ fn limits(config: &NodeConfig) -> Limits {
         request_bytes_max: i32::try_from(settings.number("socket.request.max.bytes")).unwrap_or(i32::MAX),
         // Kafka takes a negative time for "never".
         idle_max: u64::try_from(idle_ms).map_or(Duration::from_secs(u32::MAX.into()), Duration::from_millis),
+        queued_bytes_max: usize::try_from(settings.number("queued.max.request.bytes")).unwrap_or(QUEUED_BYTES_MAX),
         connections_max: count("max.connections"),
         connections_per_ip_max: count("max.connections.per.ip"),
     }

@@ -45,9 +45,28 @@ impl Connections {
     }
 }
 
+/// A number that goes up and down.
+#[derive(Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub fn add(&self, n: usize) {
+        self.0.fetch_add(n as u64, Ordering::Relaxed);
+    }
+    /// Never more than was added.
+    pub fn sub(&self, n: usize) {
+        self.0.fetch_sub(n as u64, Ordering::Relaxed);
+    }
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed) as usize
+    }
+}
+
 #[derive(Default)]
 pub struct Metrics {
     pub requests: Requests,
+    /// Bytes of requests that have begun and are not answered.
+    pub queued_bytes: Gauge,
     pub connections: Connections,
     /// Bytes of accepted batches.
     pub produced_bytes: Counter,
@@ -63,6 +82,7 @@ impl Metrics {
     /// All of it, in the Prometheus text format.
     pub fn render(&self, text: &mut Text) {
         self.requests.render(text);
+        text.value("millrace_queued_request_bytes", &[], self.queued_bytes.get());
         text.value("millrace_connections", &[], self.connections.open_now());
         text.value("millrace_connections_opened_total", &[], self.connections.opened.get());
         text.value("millrace_produced_bytes_total", &[], self.produced_bytes.get());

@@ -40,6 +40,7 @@ pub const METRICS: &[Metric] = &[
     counter("millrace_request_bytes_total", &["api"], "Bytes of those requests, as they came."),
     counter("millrace_response_bytes_total", &["api"], "Bytes of their answers."),
     histogram("millrace_request_seconds", &["api"], "From a request's last byte in to its answer's way out."),
+    gauge("millrace_queued_request_bytes", &[], "Bytes of requests that have begun and are not answered."),
     gauge("millrace_connections", &[], "Open connections of Kafka clients."),
     counter("millrace_connections_opened_total", &[], "Connections that were accepted."),
     counter("millrace_produced_bytes_total", &[], "Bytes of batches that were appended for clients."),

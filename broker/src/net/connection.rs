@@ -62,7 +62,9 @@ pub struct Connection {
     /// The handler that runs, if one does.
     handler: Option<(Started, Pending<Result<Outcome, Fault>>)>,
     answers: VecDeque<(Started, Answer)>,
+    /// Bytes of the requests that have begun and are not answered; also part of the node's sum.
     pending_bytes: usize,
+    queued_bytes_max: usize,
     outbox: Outbox,
     idle_max: std::time::Duration,
     last_heard: Moment,
@@ -81,6 +83,7 @@ impl Connection {
             handler: None,
             answers: VecDeque::new(),
             pending_bytes: 0,
+            queued_bytes_max: limits.queued_bytes_max,
             outbox: Outbox::default(),
             idle_max: limits.idle_max,
             last_heard: now,
@@ -128,8 +131,12 @@ impl Connection {
         self.ending.is_none()
             && self.handler.is_none()
             && self.answers.len() < PENDING_MAX
-            && (self.pending_bytes < PENDING_BYTES_MAX || self.answers.is_empty())
+            && (self.answers.is_empty() || self.has_room())
             && self.outbox.bytes() <= OUTBOX_BYTES_MAX
+    }
+
+    fn has_room(&self) -> bool {
+        self.pending_bytes < PENDING_BYTES_MAX && self.ctx.node.metrics.queued_bytes.get() < self.queued_bytes_max
     }
 
     /// Whether the socket is worth a look: a request could start, or there is room to read ahead of the
@@ -178,7 +185,7 @@ impl Connection {
                 return Err(Ended::UnsupportedVersion { api: api.name, version });
             }
             let outcome = refuse_version(&opening);
-            self.take_outcome(started, outcome);
+            self.take_outcome(Started { bytes: 0, ..started }, outcome);
             return Ok(());
         }
         let flexible = api.flexible(version);
@@ -192,6 +199,7 @@ impl Connection {
         frame.advance(body_at);
         let request = Request { opening, flexible, body: frame };
         self.pending_bytes += bytes;
+        self.ctx.node.metrics.queued_bytes.add(bytes);
         self.handler = Some((started, (api.call)(self.ctx.clone(), request)));
         Ok(())
     }
@@ -232,7 +240,9 @@ impl Connection {
                 },
             };
             let out = frame.as_ref().map_or(0, Frame::len);
-            self.pending_bytes = self.pending_bytes.saturating_sub(started.bytes);
+            let done = started.bytes.min(self.pending_bytes);
+            self.pending_bytes -= done;
+            self.ctx.node.metrics.queued_bytes.sub(done);
             let took = self.ctx.node.world.now().since(started.at);
             self.ctx.node.metrics.requests.record(started.api.key, started.bytes, out, took);
             if let Some(frame) = frame {
@@ -266,6 +276,12 @@ impl Connection {
             self.alarm = world.sleep_until(self.last_heard + self.idle_max);
         }
         Poll::Pending
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.ctx.node.metrics.queued_bytes.sub(self.pending_bytes);
     }
 }
 

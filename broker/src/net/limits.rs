@@ -7,6 +7,9 @@ pub struct Limits {
     pub request_bytes_max: i32,
     /// `connections.max.idle.ms`
     pub idle_max: Duration,
+    /// `queued.max.request.bytes`, or a bound of our own where that is not set: bytes of all connections'
+    /// requests under way. Above it a connection has one request under way at a time.
+    pub queued_bytes_max: usize,
     /// `max.connections`
     pub connections_max: usize,
     /// `max.connections.per.ip`
@@ -18,6 +21,8 @@ pub struct Limits {
 pub const PENDING_MAX: usize = 512;
 /// Bytes of those requests. At least one request is always let in.
 pub const PENDING_BYTES_MAX: usize = 64 << 20;
+/// What `queued.max.request.bytes=-1`, Kafka's default, means here.
+pub const QUEUED_BYTES_MAX: usize = 256 << 20;
 /// Answered bytes that the client has not taken, above which no further request of it starts.
 pub const OUTBOX_BYTES_MAX: usize = 4 << 20;
 /// How long a connection whose client has said its last word waits for outcomes.

@@ -16,5 +16,5 @@ mod limits;
 mod listener;
 mod outbox;
 
-pub use limits::Limits;
+pub use limits::{Limits, QUEUED_BYTES_MAX};
 pub use listener::{Listener, serve};
