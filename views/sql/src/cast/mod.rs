@@ -147,9 +147,9 @@ fn from_text(text: &str, to: &SqlType) -> Result<Value, EvalError> {
         SqlType::BigInt => Value::BigInt(text.trim().parse().map_err(|_| bad("a BIGINT"))?),
         SqlType::Double => Value::Double(parse_double(text.trim()).ok_or_else(|| bad("a DOUBLE"))?),
         SqlType::Decimal { precision, scale } => Value::Decimal(to_decimal(&Value::string(text), *precision, *scale)?),
-        SqlType::Time => Value::Time(parse_time(text)?),
-        SqlType::Date => Value::Date(parse_date(text)?),
-        SqlType::Timestamp => Value::Timestamp(parse_timestamp(text)?),
+        SqlType::Time => Value::Time(parse_time(text.trim())?),
+        SqlType::Date => Value::Date(parse_date(text.trim())?),
+        SqlType::Timestamp => Value::Timestamp(parse_timestamp(text.trim())?),
         SqlType::Bytes => Value::bytes(from_base64(text).ok_or_else(|| bad("base64"))?),
         _ => return Err(mismatch(&Value::string(text), to)),
     })
@@ -163,6 +163,7 @@ pub fn parse_boolean(text: &str) -> bool {
 
 /// Like [`parse_boolean`], but only what is a prefix of a yes or a no.
 pub fn parse_boolean_exact(text: &str) -> Option<bool> {
+    let text = text.trim();
     let lower = text.to_ascii_lowercase();
     match lower.is_empty() {
         false if parse_boolean(text) => Some(true),

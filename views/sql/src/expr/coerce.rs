@@ -47,7 +47,10 @@ pub(super) fn coerce(items: Vec<Typed<'_>>) -> Result<(Option<SqlType>, Vec<Expr
 fn join(item: &Typed<'_>, sql_type: &SqlType, target: SqlType) -> Result<SqlType, CompileError> {
     let constructed = matches!(item.source, Expression::Array(_) | Expression::Map(_) | Expression::Struct(_));
     if constructed {
-        return constructor_type(item.source, sql_type, &target).ok_or_else(|| no_operator(item, &target));
+        return constructor_type(item.source, sql_type, &target).map_err(|apart| match apart {
+            Apart::Types => no_operator(item, &target),
+            Apart::Syntax(error) => error,
+        });
     }
     if let Expression::String(text) = item.source {
         if target.is_number() {
@@ -63,41 +66,61 @@ fn join(item: &Typed<'_>, sql_type: &SqlType, target: SqlType) -> Result<SqlType
     widest(sql_type, &target, item.source.is_literal()).ok_or_else(|| no_operator(item, &target))
 }
 
+/// Why a constructor and a type have nothing in common.
+enum Apart {
+    /// The types do not meet: told of the whole constructor.
+    Types,
+    /// A text inside that does not spell a number.
+    Syntax(CompileError),
+}
+
 /// The common type of a constructor and a type, where texts inside the constructor may stand for numbers.
-fn constructor_type(source: &Expression, sql_type: &SqlType, target: &SqlType) -> Option<SqlType> {
-    let part = |part: &Expression, part_type: &SqlType, target: &SqlType| match part {
-        Expression::Array(_) | Expression::Map(_) | Expression::Struct(_) => constructor_type(part, part_type, target),
-        Expression::Null => Some(target.clone()),
-        Expression::String(text) if target.is_number() => number_from_text(text, target),
-        literal if literal.is_literal() => widest(&literal_type(literal)?, target, true),
-        _ => widest(part_type, target, false),
-    };
+fn constructor_type(source: &Expression, sql_type: &SqlType, target: &SqlType) -> Result<SqlType, Apart> {
     match (source, sql_type, target) {
         (Expression::Array(items), SqlType::Array(own), SqlType::Array(wanted)) => {
-            let joined = items.iter().try_fold(wanted.as_ref().clone(), |common, item| part(item, own, &common))?;
-            Some(SqlType::array(joined))
+            let joined = items.iter().try_fold(wanted.as_ref().clone(), |common, item| part_type(item, own, &common))?;
+            Ok(SqlType::array(joined))
         }
         (Expression::Map(entries), SqlType::Map(own_key, own_value), SqlType::Map(wanted_key, wanted_value)) => {
-            let keys = entries.iter().try_fold(wanted_key.as_ref().clone(), |common, (key, _)| part(key, own_key, &common))?;
-            let values =
-                entries.iter().try_fold(wanted_value.as_ref().clone(), |common, (_, value)| part(value, own_value, &common))?;
-            Some(SqlType::map(keys, values))
+            let key = wanted_key.as_ref().clone();
+            let key = entries.iter().try_fold(key, |common, (key, _)| part_type(key, own_key, &common))?;
+            let value = wanted_value.as_ref().clone();
+            let value = entries.iter().try_fold(value, |common, (_, value)| part_type(value, own_value, &common))?;
+            Ok(SqlType::map(key, value))
         }
         (Expression::Struct(parts), SqlType::Struct(own), SqlType::Struct(wanted)) => {
             let mut fields = Vec::new();
             for field in own.iter() {
-                let source = parts.iter().find(|(name, _)| name.as_str() == field.name.as_ref())?;
+                let source = parts.iter().find(|(name, _)| name.as_str() == field.name.as_ref()).ok_or(Apart::Types)?;
                 let joined = match wanted.iter().find(|other| other.name == field.name) {
-                    Some(other) => part(&source.1, &field.sql_type, &other.sql_type)?,
+                    Some(other) => part_type(&source.1, &field.sql_type, &other.sql_type)?,
                     None => field.sql_type.clone(),
                 };
                 fields.push((field.name.clone(), joined));
             }
             let missing = wanted.iter().filter(|other| !own.iter().any(|field| field.name == other.name));
             fields.extend(missing.map(|other| (other.name.clone(), other.sql_type.clone())));
-            Some(SqlType::structure(fields))
+            Ok(SqlType::structure(fields))
         }
-        _ => None,
+        _ => Err(Apart::Types),
+    }
+}
+
+fn part_type(part: &Expression, own: &SqlType, target: &SqlType) -> Result<SqlType, Apart> {
+    match part {
+        Expression::Array(_) | Expression::Map(_) | Expression::Struct(_) => constructor_type(part, own, target),
+        Expression::Null => Ok(target.clone()),
+        Expression::String(text) if target.is_number() => {
+            number_from_text(text, target).ok_or_else(|| Apart::Syntax(invalid_syntax(text, target)))
+        }
+        Expression::String(text) if *target == SqlType::Boolean => match crate::cast::parse_boolean_exact(text) {
+            Some(_) => Ok(SqlType::Boolean),
+            None => Err(Apart::Syntax(invalid_syntax(text, target))),
+        },
+        literal if literal.is_literal() => {
+            literal_type(literal).and_then(|own| widest(&own, target, true)).ok_or(Apart::Types)
+        }
+        _ => widest(own, target, false).ok_or(Apart::Types),
     }
 }
 

@@ -51,10 +51,8 @@ fn by_offset(site: &Site<'_>, earliest: bool) -> Result<Arc<dyn Aggregator>, Str
             Value::Boolean(flag) => ignore_nulls = *flag,
             Value::Int(n) => match usize::try_from(*n) {
                 Ok(n) if (1..=RESULT_ELEMENTS_MAX).contains(&n) => count = Some(n),
-                _ => {
-                    let (function, name) = if earliest { ("earliest", "earliestN") } else { ("latest", "latestN") };
-                    return Err(format!("{name} must be 1 or greater: {function} {n} was given"));
-                }
+                Ok(n) if n > RESULT_ELEMENTS_MAX => return Err(format!("N may be at most {RESULT_ELEMENTS_MAX}, not {n}")),
+                _ => return Err("earliestN must be 1 or greater".to_owned()),
             },
             other => return Err(format!("{other:?} is neither a number nor a boolean")),
         }

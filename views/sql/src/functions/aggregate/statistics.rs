@@ -64,21 +64,27 @@ fn state_type(names: &[&str]) -> SqlType {
 #[derive(Debug)]
 struct Deviation {
     root: bool,
+    /// The column's numbers are whole, and so are the means that merging compares.
+    whole: bool,
     state_type: SqlType,
 }
 
-fn variance(_: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
-    Ok(Arc::new(Deviation { root: false, state_type: state_type(&["COUNT", "SUM", "M2"]) }))
+fn spread(site: &Site<'_>, root: bool) -> Result<Arc<dyn Aggregator>, String> {
+    let whole = site.types.first() != Some(&SqlType::Double);
+    Ok(Arc::new(Deviation { root, whole, state_type: state_type(&["COUNT", "SUM", "M2"]) }))
 }
 
-fn deviation(_: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
-    Ok(Arc::new(Deviation { root: true, state_type: state_type(&["COUNT", "SUM", "M2"]) }))
+fn variance(site: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
+    spread(site, false)
 }
 
-/// What the last of `count` values with total `sum` contributes to the squared deviations (Youngs and Cramer).
-fn contribution(count: f64, sum: f64, value: f64) -> f64 {
-    let difference = count * value - sum;
-    difference * difference / (count * (count - 1.0))
+fn deviation(site: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
+    spread(site, true)
+}
+
+/// How far a value lies from the others, as Youngs and Cramer scale it. The order of operations decides the last digit.
+fn distance(count: f64, sum: f64, value: f64) -> f64 {
+    value * (count + 1.0) - (sum + value)
 }
 
 impl Aggregator for Deviation {
@@ -97,9 +103,9 @@ impl Aggregator for Deviation {
     fn add(&self, state: Value, arguments: &[Value], _: i64) -> Result<Value, EvalError> {
         let Some(value) = number(arguments.first()) else { return Ok(state) };
         let [count, sum, squares] = moments(&state);
-        let (count, sum) = (count + 1.0, sum + value);
-        let more = if count > 1.0 { contribution(count, sum, value) } else { 0.0 };
-        Ok(state_of([count, sum, squares + more]))
+        let distance = distance(count, sum, value);
+        let more = if count > 0.0 { distance * distance / ((count + 1.0) * count) } else { 0.0 };
+        Ok(state_of([count + 1.0, sum + value, more + squares]))
     }
 
     fn can_undo(&self) -> bool {
@@ -109,8 +115,9 @@ impl Aggregator for Deviation {
     fn undo(&self, state: Value, arguments: &[Value]) -> Result<Value, EvalError> {
         let Some(value) = number(arguments.first()) else { return Ok(state) };
         let [count, sum, squares] = moments(&state);
-        let less = if count > 1.0 { contribution(count, sum, value) } else { squares };
-        Ok(state_of([count - 1.0, sum - value, squares - less]))
+        let (left, distance) = (count - 1.0, distance(count, sum, value));
+        let less = if left > 0.0 { distance * distance / (left * count) } else { 0.0 };
+        Ok(state_of([left, sum - value, squares - less]))
     }
 
     fn merge(&self, left: Value, right: Value) -> Result<Value, EvalError> {
@@ -118,9 +125,9 @@ impl Aggregator for Deviation {
         if n == 0.0 || m == 0.0 {
             return Ok(if n == 0.0 { right } else { left });
         }
-        let difference = m / n * sum_n - sum_m;
-        let between = n / (m * (n + m)) * difference * difference;
-        Ok(state_of([n + m, sum_n + sum_m, squares_n + squares_m + between]))
+        let mean = |sum: f64, count: f64| if self.whole { (sum / count).trunc() } else { sum / count };
+        let apart = mean(sum_n, n) - mean(sum_m, m);
+        Ok(state_of([n + m, sum_n + sum_m, squares_n + squares_m + n * m * apart * apart / (n + m)]))
     }
 
     fn result(&self, state: &Value) -> Result<Value, EvalError> {
