@@ -7,6 +7,7 @@ mod aggregate;
 mod column_refs;
 mod flat_map;
 mod insert;
+mod insert_row;
 mod join;
 mod join_tree;
 mod limits;
@@ -37,6 +38,7 @@ use crate::plan::{DataSource, SourceKind, Step, WindowInfo};
 use crate::schema::Schema;
 use crate::types::SqlType;
 
+pub use insert_row::InsertRow;
 pub use limits::{COLUMNS_CONFIG, COLUMNS_MAX, JOINS_CONFIG, JOINS_MAX};
 pub(crate) use limits::check_columns;
 pub(crate) use project::map_key;

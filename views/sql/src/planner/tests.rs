@@ -3,10 +3,12 @@ use proptest::prelude::*;
 use crate::ast::Expression;
 use crate::catalog::{Catalog, Decision, Effect, NoSchemas, Session, Settings, Topics, decide};
 use crate::error::Result;
+use crate::expr::EvalContext;
 use crate::functions::Registry;
 use crate::parser::{Limits, Variables, parse};
 use super::{COLUMNS_CONFIG, COLUMNS_MAX, JOINS_CONFIG, JOINS_MAX};
 use crate::plan::{Access, JoinColumn, JoinForm, PersistentPlan, PullPlan, SourceColumn, SourceKind, Step};
+use crate::value::Value;
 
 struct OnePartition;
 
@@ -202,6 +204,20 @@ fn refusals_have_ksqldbs_words() {
             Err(error) => assert!(error.to_string().contains(expected), "{text}\n{error}"),
         }
     }
+}
+
+#[test]
+fn inserted_constants_take_their_columns_types() {
+    let row = |text: &str| match decided(text).unwrap().effect {
+        Effect::InsertValues(insert) => insert.row(Registry::builtin(), &EvalContext::new(0, 0)),
+        other => panic!("{other:?}"),
+    };
+    let found = row("INSERT INTO s2 (d, id, ROWTIME) VALUES (1, 2 + 3, '1970-01-01T00:00:01');").unwrap();
+    assert_eq!(found.key, [Value::Int(5)]);
+    assert_eq!(found.value, [Value::Null, Value::Double(1.0)]);
+    assert_eq!(found.timestamp_ms, Some(1000));
+    let error = row("INSERT INTO s2 (id, a) VALUES (1, ARRAY[1]);").unwrap_err();
+    assert_eq!(error.message, "Failed to insert values into 'S2'. Expected type INTEGER for field `A` but got ARRAY<INTEGER>(ARRAY[1]).");
 }
 
 #[test]
