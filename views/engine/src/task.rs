@@ -17,7 +17,7 @@ use crate::operators::Context;
 use crate::record::{InputRecord, OutputRecord};
 use crate::row::Change;
 use crate::sink::Sink;
-use crate::state::{Batch, Cut, InputId, Rows, Store, StoreError, Stored, TableId, Unit};
+use crate::state::{Batch, Cut, InputId, Pending, Store, StoreError, Stored, TableId, Unit};
 
 /// A compiled query: shared by the tasks of all its partitions.
 pub struct Query {
@@ -56,14 +56,14 @@ pub struct Task<S> {
     query: Arc<Query>,
     store: S,
     cut: Cut,
-    pending: Rows,
+    pending: Pending,
 }
 
 impl<S: Store> Task<S> {
     /// Goes on where the store's last commit stands.
     pub fn open(query: Arc<Query>, store: S) -> Result<Task<S>, StoreError> {
         let cut = store.cut()?;
-        Ok(Task { query, store, cut, pending: Rows::new() })
+        Ok(Task { query, store, cut, pending: Pending::default() })
     }
 
     /// How far the inputs have been fed, committed or not.
@@ -82,7 +82,7 @@ impl<S: Store> Task<S> {
 
     /// Changes a row of the owner's own, in a table that no operator uses, together with what was fed since the last commit.
     pub fn put(&mut self, table: TableId, key: Vec<u8>, row: Option<Stored>) {
-        self.pending.entry(table).or_default().insert(key, row);
+        self.pending.put(table, key, row);
     }
 
     pub fn into_store(self) -> S {
@@ -110,14 +110,14 @@ impl<S: Store> Task<S> {
             }
         }
         fed.log = context.log;
-        self.pending = context.unit.into_rows();
+        self.pending = context.unit.into_pending();
         self.cut.advance(&input, record.offset.saturating_add(1));
         Ok(fed)
     }
 
     /// Writes everything since the last commit, with the cut that it stands for.
     pub fn commit(&mut self) -> Result<(), StoreError> {
-        let rows = std::mem::take(&mut self.pending);
+        let rows = self.pending.take_rows();
         self.store.commit(Batch { rows, cut: self.cut.clone() })
     }
 }

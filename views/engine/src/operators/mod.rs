@@ -26,12 +26,11 @@ pub use table::Table;
 use std::sync::Arc;
 
 use millrace_sql::expr::EvalContext;
-use millrace_sql::value::Value;
 
 use crate::error::EngineError;
 use crate::log::{LogEvent, LogKind};
 use crate::row::Change;
-use crate::state::{StoreError, Stored, TableId, Unit};
+use crate::state::{StoreError, TableId, Unit};
 
 /// Where a change enters an operator with two inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +83,12 @@ impl Register {
         Register { table, name }
     }
 
-    fn read(self, unit: &Unit<'_>) -> Result<Option<i64>, StoreError> {
-        Ok(unit.get(self.table, self.name)?.map(|stored| stored.timestamp))
+    fn read(self, unit: &mut Unit<'_>) -> Result<Option<i64>, StoreError> {
+        unit.register(self.table, self.name)
     }
 
     fn write(self, unit: &mut Unit<'_>, number: i64) {
-        let row: [Value; 0] = [];
-        unit.put(self.table, self.name.to_vec(), Stored { row: row.into(), timestamp: number });
+        unit.set_register(self.table, self.name, number);
     }
 
     /// Raises the number to at least `to` and returns it.

@@ -14,7 +14,7 @@ pub use self::bytes::{CorruptRow, decode_cut, decode_row, encode_cut, encode_row
 pub use cut::{Cut, InputId};
 pub use key::{KeyBuilder, after_prefix, decode_values, encode_values, encode_windowed, split_time};
 pub use memory::MemoryStore;
-pub use unit::Unit;
+pub use unit::{Pending, Unit};
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

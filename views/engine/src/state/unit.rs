@@ -2,42 +2,96 @@
 
 use std::ops::{Bound, ControlFlow};
 
+use millrace_sql::value::Value;
+
 use crate::state::key::after_prefix;
 use crate::state::{Rows, Store, StoreError, Stored, TableId};
 
 /// Reads see the unit's own writes. Dropping it forgets them.
 pub struct Unit<'a> {
     base: &'a dyn Store,
+    pending: Pending,
+}
+
+/// What has changed since the last commit.
+#[derive(Default)]
+pub struct Pending {
     rows: Rows,
+    registers: Vec<Register>,
+}
+
+/// A number that an operator keeps between records, such as its stream time. Read and written with every record, so it lives beside
+/// the rows and becomes one only when they are written.
+struct Register {
+    table: TableId,
+    name: &'static [u8],
+    number: Option<i64>,
+    dirty: bool,
+}
+
+impl Pending {
+    /// Puts a row, or deletes it.
+    pub fn put(&mut self, table: TableId, key: Vec<u8>, row: Option<Stored>) {
+        self.rows.entry(table).or_default().insert(key, row);
+    }
+
+    /// The changed rows, to be written; the registers stay known.
+    pub fn take_rows(&mut self) -> Rows {
+        for register in self.registers.iter_mut().filter(|register| register.dirty) {
+            register.dirty = false;
+            let row: [Value; 0] = [];
+            let stored = register.number.map(|number| Stored { row: row.into(), timestamp: number });
+            self.rows.entry(register.table).or_default().insert(register.name.to_vec(), stored);
+        }
+        std::mem::take(&mut self.rows)
+    }
 }
 
 impl<'a> Unit<'a> {
     pub fn new(base: &'a dyn Store) -> Unit<'a> {
-        Unit::resume(base, Rows::new())
+        Unit::resume(base, Pending::default())
     }
 
-    /// A unit that already holds changes.
-    pub fn resume(base: &'a dyn Store, rows: Rows) -> Unit<'a> {
-        Unit { base, rows }
+    /// A unit that goes on where another ended.
+    pub fn resume(base: &'a dyn Store, pending: Pending) -> Unit<'a> {
+        Unit { base, pending }
     }
 
-    pub fn into_rows(self) -> Rows {
-        self.rows
+    pub fn into_pending(self) -> Pending {
+        self.pending
+    }
+
+    pub fn register(&mut self, table: TableId, name: &'static [u8]) -> Result<Option<i64>, StoreError> {
+        let known = self.pending.registers.iter().find(|register| register.table == table && register.name == name);
+        if let Some(register) = known {
+            return Ok(register.number);
+        }
+        let number = self.get(table, name)?.map(|stored| stored.timestamp);
+        self.pending.registers.push(Register { table, name, number, dirty: false });
+        Ok(number)
+    }
+
+    pub fn set_register(&mut self, table: TableId, name: &'static [u8], number: i64) {
+        let mut known = self.pending.registers.iter_mut();
+        match known.find(|register| register.table == table && register.name == name) {
+            Some(register) => (register.number, register.dirty) = (Some(number), true),
+            None => self.pending.registers.push(Register { table, name, number: Some(number), dirty: true }),
+        }
     }
 
     pub fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
-        match self.rows.get(&table).and_then(|rows| rows.get(key)) {
+        match self.pending.rows.get(&table).and_then(|rows| rows.get(key)) {
             Some(change) => Ok(change.clone()),
             None => self.base.get(table, key),
         }
     }
 
     pub fn put(&mut self, table: TableId, key: Vec<u8>, stored: Stored) {
-        self.rows.entry(table).or_default().insert(key, Some(stored));
+        self.pending.put(table, key, Some(stored));
     }
 
     pub fn delete(&mut self, table: TableId, key: Vec<u8>) {
-        self.rows.entry(table).or_default().insert(key, None);
+        self.pending.put(table, key, None);
     }
 
     /// The rows with `from <= key < to`, in key order, at most `limit` of them.
@@ -52,7 +106,7 @@ impl<'a> Unit<'a> {
             return Ok(Vec::new());
         }
         let end = to.map_or(Bound::Unbounded, Bound::Excluded);
-        let own = self.rows.get(&table).into_iter();
+        let own = self.pending.rows.get(&table).into_iter();
         let mut own = own.flat_map(|rows| rows.range::<[u8], _>((Bound::Included(from), end))).peekable();
         let mut found = Vec::new();
         self.base.scan(table, from, to, &mut |key, stored| {
@@ -83,7 +137,6 @@ impl<'a> Unit<'a> {
 
 #[cfg(test)]
 mod tests {
-    use millrace_sql::value::Value;
     use proptest::prelude::*;
 
     use super::*;

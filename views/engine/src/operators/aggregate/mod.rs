@@ -77,7 +77,7 @@ impl Folds {
 
     fn add(&self, states: &[Value], row: &Row, context: &mut Context<'_>) -> Result<Vec<Value>, EngineError> {
         let counter = Register::new(self.registers, b"rows");
-        let sequence = counter.read(&context.unit)?.unwrap_or(0);
+        let sequence = counter.read(&mut context.unit)?.unwrap_or(0);
         counter.write(&mut context.unit, sequence + 1);
         self.step(states, row, context, |fold, arguments, state| fold.function.aggregator.add(state, arguments, sequence))
     }

@@ -41,8 +41,8 @@ impl SessionAggregate {
     }
 
     /// The group's sessions that a row at this time touches, in the order of their ends.
-    fn touched(&self, group: &[u8], time: i64, context: &Context<'_>) -> Result<Vec<(Window, Row)>, EngineError> {
-        let youngest = self.register(Self::YOUNGEST).read(&context.unit)?;
+    fn touched(&self, group: &[u8], time: i64, context: &mut Context<'_>) -> Result<Vec<(Window, Row)>, EngineError> {
+        let youngest = self.register(Self::YOUNGEST).read(&mut context.unit)?;
         let live = youngest.map_or(i64::MIN, |youngest| youngest.saturating_sub(self.retention_ms()).saturating_add(1));
         let first_end = time.saturating_sub(self.gap_ms).max(live);
         let from = KeyBuilder::new().bytes(group).time(first_end).build();
@@ -60,7 +60,7 @@ impl SessionAggregate {
 
     fn close(&self, closed: i64, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
         let shown = self.register(Self::SHOWN);
-        let before = shown.read(&context.unit)?;
+        let before = shown.read(&mut context.unit)?;
         if before.is_some_and(|before| before >= closed) || closed < 1 {
             return Ok(());
         }
@@ -142,7 +142,7 @@ impl Operator for SessionAggregate {
             self.close(closed, context, out)?;
         }
         let register = self.register(Self::YOUNGEST);
-        let youngest_before = register.read(&context.unit)?;
+        let youngest_before = register.read(&mut context.unit)?;
         let youngest = register.raise(&mut context.unit, merged.end.max(youngest_before.unwrap_or(i64::MIN)))?;
         if youngest_before != Some(youngest) {
             self.expire(youngest, context)?;

@@ -47,7 +47,7 @@ impl WindowAggregate {
     /// Shows the windows that closed since the last time.
     fn close(&self, closed: i64, youngest: i64, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
         let shown = self.register(Self::SHOWN);
-        let before = shown.read(&context.unit)?;
+        let before = shown.read(&mut context.unit)?;
         let last_start = closed.saturating_sub(self.size_ms);
         if before.is_some_and(|before| before >= closed) || last_start < 0 {
             return Ok(());
@@ -84,7 +84,7 @@ impl Operator for WindowAggregate {
         let closed = stream_time.saturating_sub(self.grace_ms);
         let group = encode_values(&key);
         let youngest_register = self.register(Self::YOUNGEST);
-        let youngest_before = youngest_register.read(&context.unit)?;
+        let youngest_before = youngest_register.read(&mut context.unit)?;
         let mut youngest = youngest_before.unwrap_or(0);
         for start in self.starts(change.timestamp) {
             let window = self.window(start);

@@ -134,7 +134,7 @@ impl StreamStreamJoin {
     /// Puts the event into its buffer and forgets what the buffer's time has passed.
     fn remember(&self, port: Port, change: &Change, row: &Row, key: &[u8], number: u64, context: &mut Context<'_>) -> Result<(), EngineError> {
         let (tables, clock) = self.tables(port);
-        let seen = clock.read(&context.unit)?;
+        let seen = clock.read(&mut context.unit)?;
         let now = clock.raise(&mut context.unit, change.timestamp)?;
         let stored = Stored { row: row.clone(), timestamp: change.timestamp };
         let by_key = KeyBuilder::new().bytes(key).time(change.timestamp).number(number).build();
@@ -154,10 +154,10 @@ impl StreamStreamJoin {
     }
 
     /// The other side's events within the span of this one, oldest first.
-    fn matches(&self, port: Port, time: i64, key: &[u8], context: &Context<'_>) -> Result<Vec<Stored>, EngineError> {
+    fn matches(&self, port: Port, time: i64, key: &[u8], context: &mut Context<'_>) -> Result<Vec<Stored>, EngineError> {
         let (before, after) = self.span(port);
         let (other, clock) = self.tables(if port == Port::Left { Port::Right } else { Port::Left });
-        let live = clock.read(&context.unit)?.map_or(i64::MIN, |now| now.saturating_sub(self.retention_ms()).saturating_add(1));
+        let live = clock.read(&mut context.unit)?.map_or(i64::MIN, |now| now.saturating_sub(self.retention_ms()).saturating_add(1));
         let first = time.saturating_sub(before).max(0).max(live);
         let last = time.saturating_add(after).max(0);
         let from = KeyBuilder::new().bytes(key).time(first).build();
@@ -180,7 +180,7 @@ impl Operator for StreamStreamJoin {
         };
         let key_bytes = encode_windowed(key, change.window);
         let counter = self.register(Self::NUMBER);
-        let number = counter.read(&context.unit)?.unwrap_or(0);
+        let number = counter.read(&mut context.unit)?.unwrap_or(0);
         counter.write(&mut context.unit, number + 1);
         self.remember(port, &change, row, &key_bytes, number.unsigned_abs(), context)?;
         if self.patient && time == stream_time {

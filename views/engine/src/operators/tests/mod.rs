@@ -19,7 +19,7 @@ use millrace_sql::value::Value;
 use super::*;
 use crate::compile::Settings;
 use crate::row::{Key, Row, Window};
-use crate::state::{MemoryStore, Rows, encode_windowed};
+use crate::state::{MemoryStore, Pending, encode_windowed};
 
 /// `K INT KEY, V BIGINT`: what all inputs here look like.
 fn schema() -> Schema {
@@ -77,12 +77,12 @@ fn event(k: i32, value: i64, timestamp: i64) -> Change {
 /// Feeds the changes one unit each, and returns all that came out.
 fn run(operator: &dyn Operator, changes: impl IntoIterator<Item = (Port, Change)>) -> Vec<Change> {
     let store = MemoryStore::new();
-    let mut rows = Rows::new();
+    let mut pending = Pending::default();
     let mut out = Vec::new();
     for (port, change) in changes {
-        let mut context = Context::new(Unit::resume(&store, rows), EvalContext::new(0, 0));
+        let mut context = Context::new(Unit::resume(&store, pending), EvalContext::new(0, 0));
         operator.process(port, change, &mut context, &mut out).unwrap();
-        rows = context.unit.into_rows();
+        pending = context.unit.into_pending();
     }
     out
 }
