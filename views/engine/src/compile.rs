@@ -40,8 +40,17 @@ const DEFAULT_GRACE_MS: i64 = 24 * 60 * 60 * 1000;
 /// The dataflow of a query's root step.
 pub fn compile(root: &Step, settings: &Settings<'_>) -> Result<Dataflow, CompileError> {
     let mut compiler = Compiler { settings, dataflow: Dataflow::default(), stateful: 0 };
-    compiler.step(root, Target::Result, false)?;
+    compiler.step(root, Target::Result, Wants::default())?;
     Ok(compiler.dataflow)
+}
+
+/// What the steps above ask of a step.
+#[derive(Clone, Copy, Default)]
+struct Wants {
+    /// EMIT FINAL: a window's last row alone.
+    final_only: bool,
+    /// The rows that stood before a table's changes.
+    old: bool,
 }
 
 struct Compiler<'a> {
@@ -51,8 +60,8 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    /// Compiles a step whose changes go to `target`; `final_only` comes from an EMIT FINAL above it.
-    fn step(&mut self, step: &Step, target: Target, final_only: bool) -> Result<(), CompileError> {
+    /// Compiles a step whose changes go to `target`.
+    fn step(&mut self, step: &Step, target: Target, wants: Wants) -> Result<(), CompileError> {
         match step {
             Step::Source(source) => {
                 let reader = Source::compile(source, self.settings)?;
@@ -60,7 +69,7 @@ impl Compiler<'_> {
                     SourceKind::Stream => target,
                     SourceKind::Table => {
                         let rows = self.tables().next();
-                        self.node("Source", Box::new(Table { rows }), target)
+                        self.node("Source", Box::new(Table { rows, old_wanted: wants.old }), target)
                     }
                 };
                 self.dataflow.add_source(reader, target);
@@ -70,36 +79,38 @@ impl Compiler<'_> {
                 let operator = self.filter(filter)?;
                 let name = if filter.having { "AggregateHavingFilter" } else { "WhereFilter" };
                 let target = self.node(name, operator, target);
-                self.step(&filter.input, target, final_only)
+                // Only a row that was seen can be taken back.
+                self.step(&filter.input, target, Wants { old: true, ..wants })
             }
             Step::Project(project) => {
                 let operator = self.project(project)?;
                 let target = self.node("Project", operator, target);
-                self.step(&project.input, target, final_only)
+                self.step(&project.input, target, wants)
             }
             Step::PartitionBy(partition_by) => {
                 let operator = self.partition_by(partition_by)?;
                 let target = self.node("PartitionBy", operator, target);
-                self.step(&partition_by.input, target, false)
+                self.step(&partition_by.input, target, Wants::default())
             }
             Step::FlatMap(flat_map) => {
                 let operator = self.flat_map(flat_map)?;
                 let target = self.node("FlatMap", operator, target);
-                self.step(&flat_map.input, target, false)
+                self.step(&flat_map.input, target, Wants::default())
             }
             Step::Aggregate(aggregate) => {
-                let operator = self.aggregate(aggregate, final_only)?;
+                let operator = self.aggregate(aggregate, wants)?;
                 let target = self.node("Aggregate", operator, target);
-                self.step(&aggregate.input, target, false)
+                self.step(&aggregate.input, target, Wants { final_only: false, old: true })
             }
             Step::Join(join) => {
                 let operator = self.join(join)?;
                 let left = self.node("Join", operator, target);
                 let right = left.on(Port::Right);
-                self.step(&join.left, left, false)?;
-                self.step(&join.right, right, false)
+                // Joins keep both sides' rows themselves.
+                self.step(&join.left, left, Wants::default())?;
+                self.step(&join.right, right, Wants::default())
             }
-            Step::Suppress(suppress) => self.step(&suppress.input, target, true),
+            Step::Suppress(suppress) => self.step(&suppress.input, target, Wants { final_only: true, ..wants }),
         }
     }
 
@@ -171,11 +182,12 @@ impl Compiler<'_> {
         Fold::compile(call, input, self.settings)
     }
 
-    fn aggregate(&mut self, step: &Aggregate, final_only: bool) -> Result<Box<dyn Operator>, CompileError> {
+    fn aggregate(&mut self, step: &Aggregate, wants: Wants) -> Result<Box<dyn Operator>, CompileError> {
         let input = step.input.schema();
         let mut tables = self.tables();
         let folds = Folds {
             registers: tables.next(),
+            old_wanted: wants.old,
             group_by: self.scalars(&step.group_by, input)?,
             folds: step.calls.iter().map(|call| self.fold(call, input)).collect::<Result<_, _>>()?,
         };
@@ -193,7 +205,7 @@ impl Compiler<'_> {
                     folds,
                     gap_ms,
                     grace_ms: window.grace_ms,
-                    final_only,
+                    final_only: wants.final_only,
                     sessions: tables.next(),
                     by_time: tables.next(),
                 }));
@@ -206,7 +218,7 @@ impl Compiler<'_> {
             advance_ms,
             grace_ms: window.grace_ms,
             retention_ms: window.retention_ms.map_or(least_retention, |given| given.max(least_retention)),
-            final_only,
+            final_only: wants.final_only,
             groups: tables.next(),
         }))
     }

@@ -20,7 +20,7 @@ pub struct Window {
 /// One event of a stream, or one change of a table's row.
 ///
 /// Invariants: in a stream `old` is always absent and an absent `new` is a record with a null value; in a table an absent `new`
-/// is a deletion and `old` is the row that stood there before, so far as the step below knew it. A table's key is never absent.
+/// is a deletion and `old`, where a later step asks for it, is the row that stood there before. A table's key is never absent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     pub key: Option<Key>,

@@ -1,4 +1,4 @@
-//! A topic read as a table: the last value of each key, and what stood there before.
+//! A topic read as a table: the last value of each key, and, where it is asked for, what stood there before.
 //!
 //! A record without a key is dropped. A deletion of what is not there goes on as a deletion.
 
@@ -9,6 +9,8 @@ use crate::state::{Stored, TableId, encode_windowed};
 
 pub struct Table {
     pub rows: TableId,
+    /// Whether a later step asks what stood there before.
+    pub old_wanted: bool,
 }
 
 impl Operator for Table {
@@ -18,7 +20,9 @@ impl Operator for Table {
             return Ok(());
         };
         let key = encode_windowed(key, change.window);
-        change.old = context.unit.get(self.rows, &key)?.map(|stored| stored.row);
+        if self.old_wanted {
+            change.old = context.unit.get(self.rows, &key)?.map(|stored| stored.row);
+        }
         match &change.new {
             Some(row) => context.unit.put(self.rows, key, Stored { row: row.clone(), timestamp: change.timestamp }),
             None => context.unit.delete(self.rows, key),

@@ -144,17 +144,19 @@ pub fn object(scanner: &mut Scanner<'_>, fields: &Fields, path: &Path<'_>) -> Re
         return Err(DecodeError::Type { found: kind.name(), wanted: "STRUCT".to_string(), path: path.to_string() });
     }
     let mut row = vec![Value::Null; fields.0.len()];
-    let mut exact = vec![false; fields.0.len()];
+    // Which columns have been found by their exact name; beyond the first 64 the last spelling counts, whichever it is.
+    let mut exact = 0u64;
+    let bit = |at: usize| u32::try_from(at).ok().and_then(|at| 1u64.checked_shl(at)).unwrap_or(0);
     let (mut first, mut hint) = (true, 0);
     scanner.enter()?;
     while scanner.another(first, b'}')? {
         first = false;
         let name = scanner.field_name()?;
         match fields.find(&name, hint) {
-            Some((at, is_exact)) if fields.0[at].wanted && (is_exact || !exact[at]) => {
+            Some((at, is_exact)) if fields.0[at].wanted && (is_exact || exact & bit(at) == 0) => {
                 let field = &fields.0[at];
                 row[at] = value(scanner, &field.shape, &Path::Field(path, &field.name))?;
-                exact[at] = is_exact;
+                exact |= if is_exact { bit(at) } else { 0 };
                 hint = at + 1;
             }
             found => {

@@ -138,19 +138,19 @@ impl<'a> Scanner<'a> {
         }
         self.at += 1;
         let from = self.at;
-        let bytes = self.text.as_bytes();
-        while let Some(byte) = bytes.get(self.at) {
-            match byte {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(Cow::Borrowed(&self.text[from..self.at - 1]));
-                }
-                b'\\' => return self.escaped(from).map(Cow::Owned),
-                0..=0x1f => return self.fail("a control character in a string"),
-                _ => self.at += 1,
-            }
+        let rest = &self.text.as_bytes()[from..];
+        let Some(length) = memchr::memchr2(b'"', b'\\', rest) else {
+            return self.fail("a string does not end");
+        };
+        if rest[..length].iter().any(|byte| *byte < b' ') {
+            return self.fail("a control character in a string");
         }
-        self.fail("a string does not end")
+        self.at += length;
+        if rest[length] == b'\\' {
+            return self.escaped(from).map(Cow::Owned);
+        }
+        self.at += 1;
+        Ok(Cow::Borrowed(&self.text[from..from + length]))
     }
 
     /// The rest of a string from its first escape on; `from` is where its text began.

@@ -59,6 +59,8 @@ pub struct Folds {
     pub folds: Vec<Fold>,
     /// Counts the rows added, for the aggregates that ask which came first.
     pub registers: TableId,
+    /// Whether a later step asks what a group showed before.
+    pub old_wanted: bool,
 }
 
 impl Folds {
@@ -108,6 +110,12 @@ impl Folds {
             fold.function.aggregator.merge(first.clone(), second.clone()).map_err(stopped)
         };
         pairs.map(merge).collect()
+    }
+
+    /// What the group showed before, where that is asked for.
+    fn shown_before(&self, key: &Key, states: Option<&[Value]>, window: Option<Window>) -> Result<Option<Row>, EngineError> {
+        let states = states.filter(|_| self.old_wanted);
+        states.map(|states| self.shown(key, states, window)).transpose()
     }
 
     /// The row that a group shows: its key, its results, its window.

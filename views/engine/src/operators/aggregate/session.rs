@@ -122,7 +122,7 @@ impl Operator for SessionAggregate {
                 context.unit.delete(self.sessions, by_group);
                 context.unit.delete(self.by_time, by_time);
                 if !self.final_only {
-                    let old = Some(self.folds.shown(&key, before, Some(*window))?);
+                    let old = self.folds.shown_before(&key, Some(before), Some(*window))?;
                     let timestamp = window.end;
                     out.push(Change { key: Some(key.clone()), window: Some(*window), new: None, old, timestamp });
                 }

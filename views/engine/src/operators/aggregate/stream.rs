@@ -22,7 +22,7 @@ impl Operator for StreamAggregate {
             None => self.folds.add(&self.folds.initial(), row, context)?,
         };
         let new = Some(self.folds.shown(&key, &states, None)?);
-        let old = before.map(|before| self.folds.shown(&key, &before.row, None)).transpose()?;
+        let old = self.folds.shown_before(&key, before.as_ref().map(|before| &*before.row), None)?;
         context.unit.put(self.groups, bytes, Stored { row: states.into(), timestamp });
         out.push(Change { key: Some(key), window: None, new, old, timestamp });
         Ok(())

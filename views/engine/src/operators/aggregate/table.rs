@@ -39,7 +39,7 @@ impl TableAggregate {
             (None, None) => return Ok(()),
         };
         let new = Some(self.folds.shown(&key, &states, None)?);
-        let old = before.map(|before| self.folds.shown(&key, &before.row, None)).transpose()?;
+        let old = self.folds.shown_before(&key, before.as_ref().map(|before| &*before.row), None)?;
         context.unit.put(self.groups, bytes, Stored { row: states.into(), timestamp });
         out.push(Change { key: Some(key), window: None, new, old, timestamp });
         Ok(())

@@ -101,7 +101,7 @@ impl Operator for WindowAggregate {
             };
             if !self.final_only {
                 let new = Some(self.folds.shown(&key, &states, Some(window))?);
-                let old = before.map(|before| self.folds.shown(&key, &before.row, Some(window))).transpose()?;
+                let old = self.folds.shown_before(&key, before.as_ref().map(|before| &*before.row), Some(window))?;
                 out.push(Change { key: Some(key.clone()), window: Some(window), new, old, timestamp });
             }
             context.unit.put(self.groups, bytes, Stored { row: states.into(), timestamp });

@@ -54,6 +54,7 @@ fn folds(group_by: &str) -> Folds {
         group_by: Scalars(vec![scalar(group_by)]),
         folds: vec![fold("COUNT"), fold("SUM")],
         registers: TableId(100),
+        old_wanted: true,
     }
 }
 
