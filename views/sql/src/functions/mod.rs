@@ -16,6 +16,7 @@ mod date;
 mod decimal;
 mod encoding;
 mod geo;
+mod java_regex;
 mod json;
 mod json_path;
 mod lambda;

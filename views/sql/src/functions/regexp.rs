@@ -1,9 +1,10 @@
-//! Regular expressions in Java's dialect, as far as the engine carries it: look-around and back references work,
-//! possessive quantifiers and `\p` classes mostly; what it does not know is an error for the row.
+//! Regular expressions in Java's dialect (see `java_regex`), as far as the engine carries it; what it does not know is
+//! an error for the row, and a match that takes too many steps is one too.
 
 use fancy_regex::{Regex, RegexBuilder};
 
 use super::call::{Call, Row, strict};
+use super::java_regex::translate;
 use crate::expr::{EvalError, check_result_size};
 use crate::value::Value;
 
@@ -44,7 +45,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
 ];
 
 fn compile(pattern: &str) -> Result<Regex, EvalError> {
-    RegexBuilder::new(pattern)
+    RegexBuilder::new(&translate(pattern))
         .backtrack_limit(BACKTRACK_MAX)
         .build()
         .map_err(|error| EvalError::new(format!("invalid regular expression pattern '{pattern}': {error}")))
@@ -124,12 +125,9 @@ fn replace(call: &Call<'_>) -> Result<Value, EvalError> {
 }
 
 fn split(call: &Call<'_>) -> Result<Value, EvalError> {
-    let (text, pattern) = (call.str(0)?, call.str(1)?);
+    let text = call.str(0)?;
     check_result_size(text.len(), 0)?;
-    if pattern.is_empty() {
-        return Ok(Value::array(text.chars().map(|c| Value::string(c.to_string()))));
-    }
-    let regex = call.prepared(pattern, compile)?;
+    let regex = call.prepared(call.str(1)?, compile)?;
     let (mut parts, mut end) = (Vec::new(), 0);
     for found in regex.find_iter(text) {
         let found = found.map_err(failed)?;
@@ -137,9 +135,15 @@ fn split(call: &Call<'_>) -> Result<Value, EvalError> {
             // A match of nothing at the very start parts nothing.
             continue;
         }
-        parts.push(text[end..found.start()].into());
+        parts.push(&text[end..found.start()]);
         end = found.end();
     }
-    parts.push(text[end..].into());
-    Ok(Value::array(parts))
+    parts.push(&text[end..]);
+    // A pattern that matches nothing at all splits between characters, and leaves no empty parts at the end.
+    if regex.is_match("").map_err(failed)? {
+        while parts.len() > 1 && parts.last().is_some_and(|part| part.is_empty()) {
+            parts.pop();
+        }
+    }
+    Ok(Value::array(parts.into_iter().map(Value::from)))
 }

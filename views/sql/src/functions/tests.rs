@@ -221,6 +221,9 @@ fn regular_expressions() {
         ("REGEXP_REPLACE('john smith', '(\\w+) (\\w+)', '$2 $1')", "STRING smith john"),
         ("REGEXP_REPLACE('a', 'a', '$9')", "ERROR"),
         ("REGEXP_SPLIT_TO_ARRAY('aabcda', '(ab|cd)')", "ARRAY<STRING> [a, , a]"),
+        ("REGEXP_SPLIT_TO_ARRAY('a1b2', '[0-9]')", "ARRAY<STRING> [a, b, ]"),
+        ("REGEXP_SPLIT_TO_ARRAY('abc', 'x*')", "ARRAY<STRING> [a, b, c]"),
+        ("REGEXP_SPLIT_TO_ARRAY('', '')", "ARRAY<STRING> []"),
         ("REGEXP_SPLIT_TO_ARRAY('abc', '')", "ARRAY<STRING> [a, b, c]"),
     ]);
 }
