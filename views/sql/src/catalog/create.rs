@@ -14,7 +14,7 @@ use crate::types::SqlType;
 impl Session<'_> {
     /// The source that a statement declares, and the topic that must be made for it.
     pub(crate) fn declared(&self, create: &CreateSource, text: &str) -> Result<(DataSource, Option<NewTopic>)> {
-        crate::planner::check_columns(create.elements.len())?;
+        crate::planner::check_columns(create.elements.len(), self.settings)?;
         let with = With::create(&create.properties)?;
         let (key_format, value_format) = self.declared_formats(&with)?;
         check_schema_ids(create, &with, &key_format, &value_format)?;

@@ -79,7 +79,7 @@ impl Session<'_> {
             return Err(SqlError::definition("ALTER command is not supported for CREATE ... AS statements."));
         }
         let mut columns = source.schema.columns().to_vec();
-        crate::planner::check_columns(columns.len() + added.len())?;
+        crate::planner::check_columns(columns.len() + added.len(), self.settings)?;
         for column in added {
             if RESERVED.contains(&column.name.as_str()) {
                 let name = &column.name;

@@ -7,6 +7,7 @@
 mod create;
 pub mod decide;
 mod drop;
+mod explain;
 mod formats;
 mod inference;
 mod queries;
@@ -26,6 +27,7 @@ use crate::name::Name;
 use crate::plan::{DataSource, PersistentPlan, QueryId};
 
 pub use decide::{Decision, Effect, NewTopic, Session, decide};
+pub use explain::Explanation;
 pub use inference::{Inferred, NoSchemas, SchemaAsk, Schemas};
 pub use queries::RunningQuery;
 pub use settings::Settings;

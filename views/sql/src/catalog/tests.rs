@@ -115,6 +115,19 @@ fn types_are_replaced_when_they_are_used() {
 }
 
 #[test]
+fn queries_and_statements_are_explained() {
+    let made = world(&format!("{STREAM} CREATE TABLE b AS SELECT v, COUNT(*) AS n FROM a GROUP BY v;"));
+    let functions = Registry::builtin();
+    let session = Session { catalog: &made.catalog, topics: &made.topics, schemas: &NoSchemas, settings: &made.settings, functions };
+    let running = session.explain(Some("ctas_b_0"), None).unwrap();
+    assert_eq!((running.repartitions, running.sources.as_slice(), running.sink), (1, [Name::new("A")].as_slice(), Some(Name::new("B"))));
+    let located = parse("SELECT * FROM b WHERE v = 1;", &mut Variables::default(), &Limits::STANDARD).unwrap().remove(0);
+    let planned = session.explain(None, Some(&located.statement)).unwrap();
+    assert!(planned.plan.starts_with("> PROJECT V, N"), "{}", planned.plan);
+    assert!(session.explain(Some("nope"), None).unwrap_err().message.contains("does not exist"));
+}
+
+#[test]
 fn types_that_build_on_each_other_stay_bounded() {
     let mut made = world("CREATE TYPE t0 AS STRUCT<a INT, b INT>;");
     let doubled = (1..40).map(|n| format!("CREATE TYPE t{n} AS STRUCT<a t{}, b t{}>;", n - 1, n - 1)).collect::<String>();

@@ -1,27 +1,29 @@
-//! Bounds on what is planned. Each refusal names its setting.
+//! Bounds on what is planned. Each refusal names its setting, which the server's or the session's properties may change.
 
 use crate::ast::Query;
+use crate::catalog::Settings;
 use crate::error::{Result, SqlError};
 
 /// How many columns a source may declare and a result may have.
-pub const COLUMNS_MAX: usize = 10_000;
 pub const COLUMNS_CONFIG: &str = "views.sql.columns.max";
+pub const COLUMNS_MAX: usize = 10_000;
 
 /// How many sources one query may join.
-pub const JOINS_MAX: usize = 64;
 pub const JOINS_CONFIG: &str = "views.sql.joins.max";
+pub const JOINS_MAX: usize = 64;
 
-pub(crate) fn check_columns(count: usize) -> Result<()> {
-    if count <= COLUMNS_MAX {
-        return Ok(());
-    }
-    Err(SqlError::limit(format!("{count} columns are more than the {COLUMNS_MAX} that are allowed. The limit is the setting '{COLUMNS_CONFIG}'.")))
+pub(crate) fn check_columns(count: usize, settings: &Settings) -> Result<()> {
+    check(count, "columns", settings, COLUMNS_CONFIG, COLUMNS_MAX)
 }
 
-pub(crate) fn check_joins(query: &Query) -> Result<()> {
-    let count = query.joins.len();
-    if count <= JOINS_MAX {
+pub(crate) fn check_joins(query: &Query, settings: &Settings) -> Result<()> {
+    check(query.joins.len(), "joins", settings, JOINS_CONFIG, JOINS_MAX)
+}
+
+fn check(count: usize, what: &str, settings: &Settings, config: &str, standard: usize) -> Result<()> {
+    let most = settings.get(config).and_then(|limit| limit.trim().parse().ok()).unwrap_or(standard);
+    if count <= most {
         return Ok(());
     }
-    Err(SqlError::limit(format!("{count} joins are more than the {JOINS_MAX} that are allowed. The limit is the setting '{JOINS_CONFIG}'.")))
+    Err(SqlError::limit(format!("{count} {what} are more than the {most} that are allowed. The limit is the setting '{config}'.")))
 }

@@ -23,8 +23,8 @@ pub enum Target<'a> {
 
 impl Planner<'_> {
     pub fn plan_query(&self, query: &Query, target: Target<'_>) -> Result<Planned> {
-        limits::check_joins(query)?;
-        limits::check_columns(query.select.len())?;
+        limits::check_joins(query, self.settings)?;
+        limits::check_columns(query.select.len(), self.settings)?;
         let mut scope = Scope::of(self, query)?;
         check_value_formats(query, &scope)?;
         scope.window_bounds = query.window.is_some();
@@ -58,7 +58,7 @@ impl Planner<'_> {
         let transient = target == Target::Client;
         let star = Star { made_keys: &made_keys, bounds: transient, partitioned: partition.is_some() };
         let Selected { mut items, shown } = self.select(query, &scope, &mut namer, &star)?;
-        limits::check_columns(items.len())?;
+        limits::check_columns(items.len(), self.settings)?;
         let ungrouped = self.check_grouping(query, &items, &scope, target)?;
         let mut states = Vec::new();
         let mut shown_query = Query { select: shown, filter: filter.clone(), ..query.clone() };
