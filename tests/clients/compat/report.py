@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Results of foreign suites: one line per test, `name<TAB>PASSED|FAILED|SKIPPED`, from whatever each suite prints.
+
+report.py go LOG OUT.tsv        output of `go test -v`
+report.py cargo LOG OUT.tsv     output of `cargo test`
+report.py junit XML OUT.tsv     a JUnit file
+report.py missed BASE NEW       tests that passed in BASE and not in NEW
+report.py merge TSV AGAIN       takes over what passed when it was run again
+report.py table BASELINES OUT SUITE...   the table, beside Apache Kafka's, and every miss
+"""
+import os
+import re
+import sys
+import xml.etree.ElementTree as xml
+
+
+def read(path):
+    if not os.path.exists(path):
+        return {}
+    with open(path) as lines:
+        return dict(line.rstrip("\n").split("\t")[:2] for line in lines if "\t" in line)
+
+
+def write(path, results):
+    with open(path, "w") as out:
+        out.writelines(f"{name}\t{results[name]}\n" for name in sorted(results))
+
+
+def go(log):
+    words = {"PASS": "PASSED", "FAIL": "FAILED", "SKIP": "SKIPPED"}
+    results = {}
+    for line in open(log, errors="replace"):
+        if found := re.search(r"=== RUN\s+(\S+)", line):
+            # A test that starts and never ends has failed.
+            results.setdefault(found[1], "FAILED")
+        elif found := re.search(r"--- (PASS|FAIL|SKIP): (\S+)", line):
+            results[found[2]] = words[found[1]]
+    return results
+
+
+def cargo(log):
+    words = {"ok": "PASSED", "FAILED": "FAILED", "ignored": "SKIPPED"}
+    results, file, started = {}, "", None
+    for line in open(log, errors="replace"):
+        if found := re.search(r"Running (?:unittests )?\S*?(\w+)\.rs", line):
+            file = found[1]
+        if found := re.match(r"test (\S+?)(?: - should panic)? \.\.\. ?(.*)", line):
+            started = f"{file}::{found[1]}"
+            results.setdefault(started, "FAILED")
+            line = found[2]
+        # With output between, the word comes at the end of a later line.
+        if started and (found := re.search(r"(ok|FAILED|ignored)\s*$", line)):
+            results[started] = words[found[1]]
+    return results
+
+
+def junit(path):
+    results = {}
+    for case in xml.parse(path).getroot().iter("testcase"):
+        kinds = {child.tag for child in case}
+        name = f"{case.get('classname')}::{case.get('name')}"
+        result = "FAILED" if kinds & {"failure", "error"} else "SKIPPED" if "skipped" in kinds else "PASSED"
+        # A test whose clean-up fails is listed twice.
+        results[name] = "FAILED" if results.get(name) == "FAILED" else result
+    return results
+
+
+def missed(base, new):
+    return sorted(name for name, result in base.items() if result == "PASSED" and new.get(name) != "PASSED")
+
+
+def counts(results):
+    values = list(results.values())
+    passed, skipped = values.count("PASSED"), values.count("SKIPPED")
+    return f"{passed} / {len(values) - passed - skipped} / {skipped}"
+
+
+def table(baselines, out, suites):
+    print("| suite | passed / failed / skipped | Apache Kafka 4.3.1 | of those it passes |")
+    print("|---|--:|--:|--:|")
+    misses = []
+    for suite in suites:
+        base, new = read(f"{baselines}/{suite}.tsv"), read(f"{out}/{suite}.tsv")
+        known = read(f"{baselines}/{suite}.later.tsv")
+        passable = [name for name, result in base.items() if result == "PASSED"]
+        lost = missed(base, new)
+        print(f"| {suite} | {counts(new)} | {counts(base)} | {len(passable) - len(lost)} of {len(passable)} |")
+        misses += [(suite, name, new.get(name, "ABSENT"), known.get(name, "")) for name in lost]
+    if misses:
+        print("\nKafka passes and we do not:")
+        for suite, name, result, why in misses:
+            print(f"  {result:8} {suite} {name}" + (f"  ({why})" if why else ""))
+    return 1 if any(not why for *_, why in misses) else 0
+
+
+def main(kind, *args):
+    if kind in ("go", "cargo", "junit"):
+        results = {"go": go, "cargo": cargo, "junit": junit}[kind](args[0])
+        write(args[1], results)
+        print(counts(results))
+    elif kind == "missed":
+        print("\n".join(missed(read(args[0]), read(args[1]))))
+    elif kind == "merge":
+        results = read(args[0])
+        results.update({name: result for name, result in read(args[1]).items() if result == "PASSED"})
+        write(args[0], results)
+    elif kind == "table":
+        return table(args[0], args[1], args[2:])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
