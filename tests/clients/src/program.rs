@@ -32,11 +32,17 @@ impl Output {
     }
 }
 
+/// The installed kcat with its own libraries: cargo's search path would give it the librdkafka of the rdkafka crate.
+fn kcat_command(address: &str, words: &[&str]) -> Command {
+    let mut command = Command::new("kcat");
+    command.env_remove("LD_LIBRARY_PATH").args(["-b", address, "-X", "broker.address.family=v4"]).args(words);
+    command
+}
+
 /// kcat with these words and this input, within 60 s.
 #[track_caller]
 pub fn kcat(address: &str, words: &[&str], input: impl AsRef<[u8]>) -> Output {
-    let mut command = Command::new("kcat");
-    command.args(["-b", address, "-X", "broker.address.family=v4"]).args(words);
+    let command = kcat_command(address, words);
     run(command, input.as_ref(), Duration::from_secs(60))
 }
 
@@ -51,8 +57,7 @@ pub fn millrace(address: &str, words: &[&str], input: impl AsRef<[u8]>) -> Outpu
 /// Starts kcat and leaves it running, with its output on a pipe.
 #[track_caller]
 pub fn kcat_running(address: &str, words: &[&str]) -> Child {
-    let mut command = Command::new("kcat");
-    command.args(["-b", address, "-X", "broker.address.family=v4"]).args(words);
+    let mut command = kcat_command(address, words);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("kcat is installed (make setup)")
 }
 

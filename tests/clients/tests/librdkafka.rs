@@ -58,7 +58,8 @@ fn drain(members: &[&BaseConsumer], from: i64, to: i64) {
 async fn idempotent_records_come_back_with_headers_and_times() {
     let peer = Peer::start();
     let topic = fresh("rich");
-    make(&peer, &topic, 1, &[]).await;
+    // Kept however old: the records say that they are from 2020.
+    make(&peer, &topic, 1, &[("retention.ms", "-1")]).await;
     let producer = producer(&peer);
     for number in 0..500_i64 {
         let (key, value) = (format!("k{number}"), format!("v{number}"));
@@ -83,7 +84,7 @@ async fn idempotent_records_come_back_with_headers_and_times() {
 async fn offsets_for_times_and_watermarks() {
     let peer = Peer::start();
     let topic = fresh("times");
-    make(&peer, &topic, 1, &[]).await;
+    make(&peer, &topic, 1, &[("retention.ms", "-1")]).await;
     let producer = producer(&peer);
     for number in 0..10_i64 {
         let record = FutureRecord::<(), str>::to(&topic).payload("x").timestamp(1_000 + number * 10);
@@ -181,6 +182,18 @@ async fn topics_are_made_grown_configured_and_deleted() {
     admin.delete_topics(&[&topic], &options).await.unwrap().remove(0).unwrap();
     let gone = admin.delete_topics(&[&topic], &options).await.unwrap().remove(0);
     assert_eq!(gone.unwrap_err().1, rdkafka::types::RDKafkaErrorCode::UnknownTopicOrPartition);
+}
+
+#[tokio::test]
+async fn metadata_of_all_topics_names_each() {
+    let peer = Peer::start();
+    let topics = [fresh("one"), fresh("two")];
+    for topic in &topics {
+        make(&peer, topic, 2, &[]).await;
+    }
+    let metadata = member(&peer, "metadata", "range").fetch_metadata(None, PATIENCE).unwrap();
+    let partitions = |name: &str| metadata.topics().iter().find(|topic| topic.name() == name).map(|topic| topic.partitions().len());
+    assert_eq!(topics.each_ref().map(|topic| partitions(topic)), [Some(2), Some(2)]);
 }
 
 #[tokio::test]

@@ -100,8 +100,8 @@ fn server_properties_in_kafkas_own_form_work() {
         }
         std::thread::sleep(Duration::from_millis(10));
     };
-    let listed = ready.then(|| kcat(&format!("127.0.0.1:{kafka}"), &["-L"], "").text());
+    let listed = ready.then(|| kcat(&format!("127.0.0.1:{kafka}"), &["-L"], ""));
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(listed.expect("it is ready").contains("broker 7 at"), "its node id is 7");
+    assert!(listed.expect("it is ready").text().contains("broker 7 at"), "its node id is 7");
 }
