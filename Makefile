@@ -10,7 +10,7 @@ export SCCACHE_DIR ?= $(HOME)/.cache/sccache
 export SCCACHE_CACHE_SIZE ?= 20G
 endif
 
-.PHONY: sim run build test setup help conformance
+.PHONY: sim run build test setup help conformance kill compat bench bench-first
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
@@ -24,7 +24,22 @@ run: build ## one broker with views on loopback, data in ./millrace-data
 	$(BIN) start
 
 test: setup ## the fast layers: unit, property, simulation, real clients
-	cargo test --workspace
+	cargo build --bin millrace
+	MILLRACE_BIN=$(CARGO_TARGET_DIR)/debug/millrace cargo test --workspace
+
+kill: build ## kill -9 under load, ROUNDS times (default 200)
+	MILLRACE_BIN=$(BIN) KILL_ROUNDS=$(or $(ROUNDS),200) cargo test -p millrace-clients-tests --test kill -- --nocapture
+
+compat: build ## other people's client suites beside Apache Kafka: [SUITES="franz-go ..."] [BASELINE=1 re-makes Kafka's side]
+	MILLRACE_BIN=$(BIN) BASELINE=$(or $(BASELINE),0) tests/clients/compat/run.sh $(SUITES)
+
+bench: build ## throughput, latency and CPU of one broker: [ONLY=TEXT] [SECONDS=5]
+	MILLRACE_BIN=$(BIN) cargo run --release -q -p millrace-load -- compare --alone $(LOAD_OPTIONS)
+
+bench-first: build ## the same beside Apache Kafka 4.3.1, fetched and started here, in turn: [ONLY=TEXT] [SECONDS=5]
+	MILLRACE_BIN=$(BIN) cargo run --release -q -p millrace-load -- compare $(LOAD_OPTIONS)
+
+LOAD_OPTIONS = $(if $(ONLY),--only '$(ONLY)') $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 conformance: setup ## run a ksqlDB corpus: CORPUS=DIR [OUT=FILE] [GREP=TEXT]
 	cargo run --release -q -p millrace-conformance -- $(CORPUS) $(if $(OUT),--out $(OUT)) $(if $(GREP),--grep '$(GREP)' --failures)

@@ -1,6 +1,5 @@
 //! Runs scenarios on one broker or on two in turn.
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use millrace_client::{Client, ClientConfig, Code, Isolation, NewTopic, TopicPartition};
@@ -29,23 +28,27 @@ pub fn one(bootstrap: &str, pid: Option<u32>, options: &Options) -> Outcome<()> 
     Ok(())
 }
 
-/// Every scenario against Millrace and Apache Kafka in turn.
-pub fn both(script: &Path, rounds: usize, options: &Options) -> Outcome<()> {
-    eprintln!("starting Apache Kafka");
+/// Every scenario against Millrace and, where its script is given, Apache Kafka in turn.
+pub fn both(script: Option<&std::path::PathBuf>, rounds: usize, options: &Options) -> Outcome<()> {
     let folder = millrace_harness::scratch("apache-kafka");
-    let kafka = ApacheKafka::start(script, folder.path())?;
+    let kafka = match script {
+        Some(script) => {
+            eprintln!("starting Apache Kafka");
+            Some(ApacheKafka::start(script, folder.path())?)
+        }
+        None => None,
+    };
     eprintln!("starting Millrace");
     let broker = millrace_harness::Broker::options().named("load").try_start()?;
-    let targets = [
-        Target { name: "millrace", address: broker.kafka(), pid: Some(broker.pid()) },
-        Target { name: "kafka", address: kafka.address.clone(), pid: Some(kafka.pid) },
-    ];
+    let mut targets = vec![Target { name: "millrace", address: broker.kafka(), pid: Some(broker.pid()) }];
+    targets.extend(kafka.as_ref().map(|kafka| Target { name: "kafka", address: kafka.address.clone(), pid: Some(kafka.pid) }));
     let mut rows = Vec::new();
     for scenario in options.scenarios() {
         let mut best: Vec<Option<Figures>> = vec![None; targets.len()];
         for round in 0..rounds.max(1) {
             // The order changes from round to round: what the first leaves behind hits each in turn.
-            let order: Vec<usize> = if round % 2 == 0 { vec![0, 1] } else { vec![1, 0] };
+            let mut order: Vec<usize> = (0..targets.len()).collect();
+            order.rotate_left(round % targets.len());
             for at in order {
                 let figures = measure(&targets[at], &scenario, options)?;
                 best[at] = Some(best[at].map_or(figures, |before| before.better(figures)));
@@ -53,7 +56,8 @@ pub fn both(script: &Path, rounds: usize, options: &Options) -> Outcome<()> {
         }
         rows.push((scenario, best.into_iter().flatten().collect()));
     }
-    report::print(&targets.each_ref().map(|target| target.name), &rows);
+    let names: Vec<&str> = targets.iter().map(|target| target.name).collect();
+    report::print(&names, &rows);
     Ok(())
 }
 

@@ -55,6 +55,9 @@ enum Command {
         /// Runs of each scenario; the best one counts
         #[arg(long, default_value_t = 2)]
         rounds: usize,
+        /// Millrace only
+        #[arg(long)]
+        alone: bool,
         #[command(flatten)]
         options: Options,
     },
@@ -87,7 +90,7 @@ impl Options {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::One { bootstrap, pid, options } => compare::one(&bootstrap, pid, &options),
-        Command::Compare { kafka, rounds, options } => compare::both(&kafka, rounds, &options),
+        Command::Compare { kafka, rounds, alone, options } => compare::both((!alone).then_some(&kafka), rounds, &options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@
 # Suites: see the files in suites/. Results, logs and broker logs stay in $COMPAT_CACHE/out.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-all=(kafka-tools kafka-python franz-go rust-rdkafka librdkafka)
+all=(kafka-tools kafkajs kafka-python franz-go rust-rdkafka librdkafka)
 chosen=("$@"); [ ${#chosen[@]} -gt 0 ] || chosen=("${all[@]}")
 peer=millrace; [ "${BASELINE:-0}" = 1 ] && peer=apache-kafka
 out=$cache/out/$peer; mkdir -p "$out" "$here/baselines"
