@@ -16,8 +16,6 @@ pub enum Malformed {
     Utf8,
     #[error("a field that must be there is null")]
     Null,
-    #[error("{0} bytes follow the message")]
-    Trailing(usize),
     #[error("the message holds more than {0} array elements")]
     TooMany(usize),
     #[error("the message does not decode")]

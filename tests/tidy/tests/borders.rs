@@ -18,10 +18,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("millrace-sql", &[]),
     ("millrace-formats", &["sql"]),
     ("millrace-engine", &["world", "record", "fold", "shard", "sql", "formats"]),
-    ("millrace-serve", &["world", "record", "fold", "shard", "sql", "formats", "engine"]),
+    ("millrace-store", &["engine"]),
+    ("millrace-serve", &["world", "record", "fold", "shard", "sql", "formats", "engine", "store"]),
     (
         "millrace",
-        &["world", "record", "log", "journal", "shard", "fold", "protocol", "cluster", "coordinator", "sql", "formats", "engine", "serve", "cli"],
+        &["world", "record", "log", "journal", "shard", "fold", "protocol", "cluster", "coordinator", "sql", "formats", "engine", "store", "serve", "cli"],
     ),
     ("millrace-client", &["protocol", "record"]),
     ("millrace-cli", &["client", "log", "record", "world", "cluster"]),
@@ -105,7 +106,7 @@ fn nothing_that_ships_uses_the_tests() {
 /// Heavy or pervasive crates, and who alone may name them.
 const KEPT: &[(&str, &[&str])] = &[
     ("raft", &["millrace-replica"]),
-    ("rocksdb", &["millrace-engine"]),
+    ("rocksdb", &["millrace-store"]),
     ("memmap2", &["millrace-world", "millrace-log"]),
     ("tokio", &["millrace-world", "millrace", "millrace-serve", "millrace-client", "millrace-cli"]),
     ("kafka-protocol", &["millrace-protocol", "millrace-coordinator", "millrace-cluster", "millrace", "millrace-client"]),

@@ -81,9 +81,6 @@ impl FetchRequest {
                 Ok(())
             })?;
         }
-        if reader.remaining() > 0 {
-            return Err(Malformed::Trailing(reader.remaining()));
-        }
         Ok(FetchRequest {
             replica_id,
             max_wait_ms,

@@ -67,8 +67,5 @@ fn walk(body: &[u8], version: i16) -> Result<(ProduceRequest, Vec<Span>), Malfor
         topics.push(TopicData { topic, partitions });
     }
     reader.skip_tagged(flexible)?;
-    match reader.remaining() {
-        0 => Ok((ProduceRequest { transactional_id, acks, timeout_ms, topics }, spans)),
-        n => Err(Malformed::Trailing(n)),
-    }
+    Ok((ProduceRequest { transactional_id, acks, timeout_ms, topics }, spans))
 }
