@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use millrace_world::Disk;
+use parking_lot::Mutex;
 
 use super::Log;
 use crate::LogError;
@@ -26,6 +27,7 @@ pub struct Flush {
     truncations: u64,
     /// Set if a sync fails: the log then takes no more writes.
     stopped: Arc<AtomicBool>,
+    syncing: Arc<Mutex<()>>,
 }
 
 struct Target {
@@ -38,8 +40,14 @@ struct Target {
 pub struct Flushed(Flush);
 
 impl Flush {
-    /// Blocks. After an error the log takes no more writes.
+    /// Blocks. After an error the log takes no more writes, and no flush that was begun before succeeds:
+    /// a sync after a failed one says "done" without having done anything.
     pub fn run(self) -> Result<Flushed, LogError> {
+        let syncing = self.syncing.clone();
+        let _alone = syncing.lock();
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(LogError::Stopped { dir: self.dir.clone() });
+        }
         self.sync().inspect_err(|_| self.stopped.store(true, Ordering::Release))?;
         Ok(Flushed(self))
     }
@@ -93,6 +101,7 @@ impl Log {
             sync_names,
             truncations: self.truncations,
             stopped: self.stopped.clone(),
+            syncing: self.syncing.clone(),
         })
     }
 

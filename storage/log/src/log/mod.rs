@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use millrace_record::{EndTxnMarker, Epoch, Frame, Offset, Records};
 use millrace_world::Disk;
+use parking_lot::Mutex;
 use tracing::{info, warn};
 
 pub use append::Replayed;
@@ -70,6 +71,8 @@ pub struct Log {
     snapshot_due: bool,
     /// A sync failed: what is on disk is not known.
     stopped: Arc<AtomicBool>,
+    /// Held by whoever syncs: nobody may find after a failed sync that the next one succeeds.
+    syncing: Arc<Mutex<()>>,
 }
 
 pub(crate) struct Unsynced {
@@ -108,6 +111,7 @@ impl Log {
             replaying: VecDeque::new(),
             snapshot_due: false,
             stopped: Arc::default(),
+            syncing: Arc::default(),
         };
         // Nothing changed a name in a log that was closed well.
         if log.unsynced.is_empty() && recovered.cut.is_none() {
@@ -244,7 +248,9 @@ impl Log {
         }
         let path = FileKind::Snapshot.path(&self.dir, end);
         self.producers.set_applied_to(end);
-        files::replace(self.disk.as_ref(), &path, &self.producers.encode(self.epoch_before(end)), Durability::Relaxed)?;
+        // The segments it was folded from may be trimmed: what is known of a producer is then here alone.
+        let durability = if self.producers.is_empty() { Durability::Relaxed } else { Durability::Synced };
+        files::replace(self.disk.as_ref(), &path, &self.producers.encode(self.epoch_before(end)), durability)?;
         let previous = self.snapshot_at.replace(end);
         for at in self.snapshots()? {
             if at != end && Some(at) != previous {
