@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use millrace_record::{BatchError, Offset};
 use thiserror::Error;
 
+/// What is being done when a sync fails.
+pub(crate) const SYNC: &str = "sync";
+
 #[derive(Debug, Error)]
 pub enum LogError {
     #[error("{doing} {}: {source}", path.display())]
@@ -43,7 +46,13 @@ impl LogError {
     /// There was no room; what was there before is untouched, and the call may be repeated later.
     pub fn is_disk_full(&self) -> bool {
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-        matches!(self, LogError::Io { source, .. } if full.contains(&source.kind()))
+        // A sync that finds no room has lost what it was to keep, like any sync that fails.
+        matches!(self, LogError::Io { doing, source, .. } if *doing != SYNC && full.contains(&source.kind()))
+    }
+
+    /// The disk did not do what it was told, and what is on it is not known.
+    pub(crate) fn is_trouble(&self) -> bool {
+        matches!(self, LogError::Io { .. }) && !self.is_disk_full()
     }
 }
 

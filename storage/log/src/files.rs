@@ -4,6 +4,7 @@ use std::path::Path;
 
 use millrace_world::{Disk, OpenMode};
 
+use crate::error::SYNC;
 use crate::{LogError, paths};
 
 /// Longest small file that is read into memory. A sparse index of a 2 GiB segment at Kafka's default
@@ -24,11 +25,11 @@ pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8], durability: Du
     file.set_len(0).map_err(LogError::io("empty", &temporary))?;
     file.write_at(&[IoSlice::new(bytes)], 0).map_err(LogError::io("write", &temporary))?;
     if let Durability::Synced = durability {
-        file.sync_data().map_err(LogError::io("sync", &temporary))?;
+        file.sync_data().map_err(LogError::io(SYNC, &temporary))?;
     }
     disk.rename(&temporary, path).map_err(LogError::io("rename", &temporary))?;
     if let (Durability::Synced, Some(dir)) = (durability, path.parent()) {
-        disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+        disk.sync_dir(dir).map_err(LogError::io(SYNC, dir))?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use millrace_world::{Disk, File, OpenMode};
 use tracing::{info, warn};
 
 use crate::epochs::{EpochStart, Epochs};
+use crate::error::SYNC;
 use crate::header::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::index::{Front, Sparse};
 use crate::paths::FileKind;
@@ -214,7 +215,7 @@ impl Recovery<'_> {
             files::remove(self.disk.as_ref(), &FileKind::Index.path(self.dir, look.base))?;
             files::remove(self.disk.as_ref(), &FileKind::Log.path(self.dir, look.base))?;
         }
-        self.disk.sync_dir(self.dir).map_err(LogError::io("sync", self.dir))?;
+        self.disk.sync_dir(self.dir).map_err(LogError::io(SYNC, self.dir))?;
         if let Some(segment) = kept {
             bytes += looks[0].len - broken.position;
             segment.file()?.set_len(broken.position).map_err(LogError::io("cut", &segment.path))?;

@@ -12,6 +12,7 @@ use super::filter::{AbortedTxn, Filter, Kept, is_aborted};
 use super::keys::KeyMap;
 use super::plan::{self, Plan, SegmentFacts};
 use super::CleanReport;
+use crate::error::SYNC;
 use crate::header::{CleanedTo, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::paths::FileKind;
 use crate::producers::LastBatch;
@@ -195,7 +196,7 @@ impl Writer {
 
     fn finish(mut self, to: CleanedTo) -> Result<Live, LogError> {
         self.write()?;
-        self.file.sync_data().map_err(LogError::io("sync", &self.path))?;
+        self.file.sync_data().map_err(LogError::io(SYNC, &self.path))?;
         (self.live.end_offset, self.live.last_index) = (to.end_offset, to.last_index);
         Ok(self.live)
     }

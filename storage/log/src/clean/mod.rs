@@ -77,7 +77,7 @@ impl Log {
             source.pin()?;
         }
         let ranges: Vec<_> = outputs.iter().map(|output| output.header.base_offset..output.live.end_offset).collect();
-        swap::swap(self.disk.as_ref(), &self.dir, &ranges).inspect_err(|_| self.stop())?;
+        self.durably(|| swap::swap(self.disk.as_ref(), &self.dir, &ranges)).inspect_err(|_| self.stop())?;
         let mut rewritten = Vec::with_capacity(outputs.len());
         for output in outputs {
             let at = segments.iter().position(|segment| output.replaces(segment)).expect("the sources were just counted");
@@ -94,8 +94,8 @@ impl Log {
                 written => written?,
             }
         }
-        self.start = StartFile { first_dirty: self.start.first_dirty.max(cleaned.first_dirty), ..self.start };
-        self.start.store(self.disk.as_ref(), &self.dir)?;
+        let first_dirty = self.start.first_dirty.max(cleaned.first_dirty);
+        self.store_start(StartFile { first_dirty, ..self.start })?;
         Ok(cleaned.report)
     }
 }

@@ -16,6 +16,7 @@ use millrace_record::Offset;
 use millrace_world::Disk;
 use tracing::info;
 
+use crate::error::SYNC;
 use crate::header::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::paths::FileKind;
 use crate::{LogError, files};
@@ -27,7 +28,7 @@ pub(super) fn swap(disk: &dyn Disk, dir: &Path, ranges: &[Range<Offset>]) -> Res
         let (cleaned, swap) = (FileKind::Cleaned.path(dir, range.start), FileKind::Swap.path(dir, range.start));
         disk.rename(&cleaned, &swap).map_err(LogError::io("rename", &cleaned))?;
     }
-    disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    disk.sync_dir(dir).map_err(LogError::io(SYNC, dir))?;
     finish(disk, dir, ranges)
 }
 
@@ -43,12 +44,12 @@ fn finish(disk: &dyn Disk, dir: &Path, ranges: &[Range<Offset>]) -> Result<(), L
             files::remove(disk, &dir.join(&entry.name))?;
         }
     }
-    disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    disk.sync_dir(dir).map_err(LogError::io(SYNC, dir))?;
     for range in ranges {
         let (swap, log) = (FileKind::Swap.path(dir, range.start), FileKind::Log.path(dir, range.start));
         disk.rename(&swap, &log).map_err(LogError::io("rename", &swap))?;
     }
-    disk.sync_dir(dir).map_err(LogError::io("sync", dir))
+    disk.sync_dir(dir).map_err(LogError::io(SYNC, dir))
 }
 
 /// Finishes the swaps that a crash interrupted, and removes what was not ready to be swapped.

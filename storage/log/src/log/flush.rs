@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::Log;
 use crate::LogError;
+use crate::error::SYNC;
 use crate::files::{self, Durability};
 use crate::segment::Segment;
 
@@ -55,10 +56,10 @@ impl Flush {
     fn sync(&self) -> Result<(), LogError> {
         for target in &self.targets {
             let path = &target.segment.path;
-            target.segment.file()?.sync_data().map_err(LogError::io("sync", path))?;
+            target.segment.file()?.sync_data().map_err(LogError::io(SYNC, path))?;
         }
         if self.sync_names {
-            self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
+            self.disk.sync_dir(&self.dir).map_err(LogError::io(SYNC, &self.dir))?;
         }
         Ok(())
     }

@@ -27,6 +27,7 @@ use tracing::{info, warn};
 pub use append::Replayed;
 pub use flush::{Flush, Flushed};
 
+use crate::error::SYNC;
 use crate::files::{self, Durability};
 use crate::paths::FileKind;
 use crate::recover::{self, Recovered};
@@ -176,6 +177,28 @@ impl Log {
         self.stopped.store(true, Ordering::Release);
     }
 
+    /// Does work that syncs something. If that fails, the log takes no more writes.
+    pub(crate) fn durably<T>(&self, work: impl FnOnce() -> Result<T, LogError>) -> Result<T, LogError> {
+        let _alone = self.syncing.lock();
+        self.writable()?;
+        work().inspect_err(|error| {
+            if error.is_trouble() {
+                self.stop();
+            }
+        })
+    }
+
+    fn sync_names(&self) -> Result<(), LogError> {
+        self.durably(|| self.disk.sync_dir(&self.dir).map_err(LogError::io(SYNC, &self.dir)))
+    }
+
+    /// Moves the start of the log, first on the disk.
+    pub(crate) fn store_start(&mut self, start: StartFile) -> Result<(), LogError> {
+        self.durably(|| start.store(self.disk.as_ref(), &self.dir))?;
+        self.start = start;
+        Ok(())
+    }
+
     fn latest_epoch(&self) -> Epoch {
         let epochs = self.shared.epochs.read();
         epochs.latest().unwrap_or(self.active.header.previous_term)
@@ -250,7 +273,8 @@ impl Log {
         self.producers.set_applied_to(end);
         // The segments it was folded from may be trimmed: what is known of a producer is then here alone.
         let durability = if self.producers.is_empty() { Durability::Relaxed } else { Durability::Synced };
-        files::replace(self.disk.as_ref(), &path, &self.producers.encode(self.epoch_before(end)), durability)?;
+        let bytes = self.producers.encode(self.epoch_before(end));
+        self.durably(|| files::replace(self.disk.as_ref(), &path, &bytes, durability))?;
         let previous = self.snapshot_at.replace(end);
         for at in self.snapshots()? {
             if at != end && Some(at) != previous {

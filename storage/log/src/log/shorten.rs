@@ -44,7 +44,7 @@ impl Log {
         if !removed.is_empty() {
             self.remove_files(&removed)?;
             // Another segment may soon have the same name: what vouched for this one must be gone by then.
-            self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
+            self.sync_names()?;
         }
         let end = last.live().end;
         last.file()?.set_len(end).map_err(LogError::io("cut", &last.path))?;
@@ -108,8 +108,7 @@ impl Log {
             self.sync()?;
         }
         let start = StartFile { start: to, first_dirty: self.start.first_dirty.max(to) };
-        start.store(self.disk.as_ref(), &self.dir)?;
-        self.start = start;
+        self.store_start(start)?;
         self.shared.set_start(to);
         if keep_from > 0 {
             let removed = &segments[..keep_from];
@@ -136,13 +135,12 @@ impl Log {
         }
         // A start without its log would be damage; a log without a start begins with its first record.
         files::remove(self.disk.as_ref(), &paths::start_path(&self.dir))?;
-        self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
+        self.sync_names()?;
         self.remove_files(&removed)?;
         for at in self.snapshots()? {
             files::remove(self.disk.as_ref(), &paths::FileKind::Snapshot.path(&self.dir, at))?;
         }
-        self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
-        self.start = StartFile { start: begin.offset, first_dirty: begin.offset };
+        self.sync_names()?;
         self.unsynced.clear();
         self.producers = Producers::default();
         self.snapshot_at = None;
@@ -162,7 +160,7 @@ impl Log {
         self.shared.set_end(begin.offset);
         self.shared.set_start(begin.offset);
         self.sync()?;
-        self.start.store(self.disk.as_ref(), &self.dir)
+        self.store_start(StartFile { start: begin.offset, first_dirty: begin.offset })
     }
 
     /// Removes segment files with their index files, in the order given.
@@ -181,7 +179,7 @@ impl Log {
         self.checkpointed = 0;
         if self.disk.exists(&path).map_err(LogError::io("look for", &path))? {
             files::remove(self.disk.as_ref(), &path)?;
-            self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
+            self.sync_names()?;
         }
         Ok(())
     }
