@@ -163,7 +163,7 @@ const NO_PRIMARY_KEY: &str = "Tables require a PRIMARY KEY. Please define the PR
 const NO_COLUMNS: &str = "The statement does not define any columns.\nNo columns supplied.";
 
 /// Before 0.9 a table's key was written `ROWKEY t KEY`.
-fn has_rowkey_rule(create: &CreateSource) -> bool {
+pub(crate) fn has_rowkey_rule(create: &CreateSource) -> bool {
     let keys = || create.elements.iter().filter(|element| element.constraint == ColumnConstraint::Key);
     let primary = create.elements.iter().any(|element| element.constraint == ColumnConstraint::PrimaryKey);
     !primary && keys().count() == 1 && keys().all(|element| element.name == "ROWKEY")

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ast::{CreateSource, CreateSourceAs, DataType, Emit, Located, Query, Statement};
-use crate::catalog::{Catalog, Schemas, Settings, Topics, upgrade};
+use crate::catalog::{Catalog, Schemas, Settings, Topics, create, upgrade};
 use crate::error::{Result, SqlError};
 use crate::functions::Registry;
 use crate::name::Name;
@@ -207,6 +207,12 @@ impl<'a> Session<'a> {
             && create.properties.get("KEY").is_some()
         {
             warnings.push("The property KEY belongs to releases before 0.10: the column it names stays an ordinary value column.".into());
+        }
+        if let Statement::CreateSource(create) = statement
+            && create.table
+            && create::has_rowkey_rule(create)
+        {
+            warnings.push("A table's key is declared as PRIMARY KEY since release 0.9: ROWKEY KEY was taken as that.".into());
         }
         if let Statement::Query(query) = statement
             && query.emit == Some(Emit::Final)

@@ -18,6 +18,8 @@ impl Settings {
     pub const TABLE_SCAN: &'static str = "ksql.query.pull.table.scan.enabled";
     pub const RANGE_SCAN: &'static str = "ksql.query.pull.range.scan.enabled";
     pub const PULL_STREAM: &'static str = "ksql.query.pull.stream.enabled";
+    /// GROUP BY of several expressions gives one text key, as before 0.15.
+    pub const LEGACY_GROUP_KEY: &'static str = "views.sql.legacy.group.key";
     pub const NEW_PLANNER: &'static str = "ksql.new.query.planner.enabled";
     pub const PULL_LIMIT: &'static str = "ksql.query.pull.limit.clause.enabled";
 

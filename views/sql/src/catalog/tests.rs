@@ -161,6 +161,17 @@ fn the_old_dialect_where_it_is_clear() {
 }
 
 #[test]
+fn one_text_key_for_several_expressions_when_asked_for() {
+    let mut made = world(STREAM);
+    let text = "CREATE TABLE b AS SELECT id, v, COUNT(*) AS n FROM a GROUP BY id, v HAVING id > 1;";
+    assert!(made.refused(text).contains("The 'KAFKA' format only supports a single field."));
+    made.settings.set(Settings::LEGACY_GROUP_KEY, "true");
+    made.run(text).unwrap();
+    let schema = made.catalog.source(&Name::new("B")).unwrap().schema.to_string();
+    assert_eq!(schema, "`ROWKEY` STRING KEY, `ID` INTEGER, `V` INTEGER, `N` BIGINT");
+}
+
+#[test]
 fn with_clauses_are_checked() {
     let create = |with: &str| format!("CREATE STREAM s (id INT KEY, v INT) WITH ({with});");
     let cases = [

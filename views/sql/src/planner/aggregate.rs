@@ -1,10 +1,11 @@
 //! GROUP BY: the aggregates of the SELECT list and of HAVING, and what may stand beside them.
 
-use crate::ast::{Expression, Query};
+use crate::ast::{ArithmeticOperator, DataType, Expression, Position, Query};
+use crate::catalog::Settings;
 use crate::error::{Result, SqlError};
 use crate::format::bare;
 use crate::name::Name;
-use crate::plan::{Aggregate, AggregateCall, Filter, SourceKind, Step, Suppress, WindowInfo};
+use crate::plan::{Aggregate, AggregateCall, Filter, Format, SourceKind, Step, Suppress, WindowInfo};
 use crate::planner::{Planner, Target};
 use crate::planner::column_refs::as_column;
 use crate::planner::project::{KeyColumn, KeyOrigin, Keyed};
@@ -29,6 +30,51 @@ struct Folded {
     keys: Vec<(Expression, Name)>,
     /// Call as written (qualified), its column.
     calls: Vec<(Expression, Name)>,
+}
+
+/// The key that GROUP BY gives.
+struct GroupKeys {
+    group_by: Vec<Expression>,
+    schema: Vec<Column>,
+    keys: Vec<KeyColumn>,
+}
+
+impl GroupKeys {
+    fn add(&mut self, name: Name, row: Name, sql_type: SqlType, expression: Expression) {
+        let itself = vec![Expression::column(row.clone())];
+        self.schema.push(Column::new(row.clone(), sql_type.clone(), Role::Key));
+        self.keys.push(KeyColumn { name, row, sql_type, viable: itself.clone(), equal: itself });
+        self.group_by.push(expression);
+    }
+}
+
+/// `a|+|b` as the key ROWKEY; the expressions themselves are the same in all rows of a group, so any row's will do.
+fn text_key(by: &[Expression], scope: &Scope) -> Result<(GroupKeys, Folded)> {
+    let mut made = GroupKeys { group_by: Vec::new(), schema: Vec::new(), keys: Vec::new() };
+    let mut folded = Folded { keys: Vec::new(), calls: Vec::new() };
+    let mut key: Option<Expression> = None;
+    for (index, expression) in by.iter().enumerate() {
+        let column = Name::from(format!("KSQL_AGG_VARIABLE_{index}"));
+        folded.calls.push((Expression::call("LATEST_BY_OFFSET", vec![expression.clone()]), column.clone()));
+        folded.keys.push((expression.clone(), column));
+        let text = Expression::Cast { value: Box::new(scope.row(expression)?), data_type: DataType::String };
+        key = Some(match key {
+            None => text,
+            Some(before) => plus(plus(before, Expression::String("|+|".into())), text),
+        });
+    }
+    let key = key.ok_or_else(|| SqlError::statement("GROUP BY requires at least one expression"))?;
+    made.add(Name::new("ROWKEY"), Name::new("ROWKEY"), SqlType::String, key);
+    Ok((made, folded))
+}
+
+fn plus(left: Expression, right: Expression) -> Expression {
+    Expression::Arithmetic {
+        operator: ArithmeticOperator::Add,
+        left: Box::new(left),
+        right: Box::new(right),
+        position: Position::NOWHERE,
+    }
 }
 
 impl Planner<'_> {
@@ -90,22 +136,12 @@ impl Planner<'_> {
             return Err(SqlError::statement("Windowing not supported for table aggregations."));
         }
         let input = keyed.step.schema().clone();
-        let (mut group_by, mut schema, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        let mut folded = Folded { keys: Vec::new(), calls: Vec::new() };
-        for (index, expression) in grouping.by.iter().enumerate() {
-            let row_expression = scope.row(expression)?;
-            let sql_type = self.column_type(&row_expression, &input)?;
-            let row: Name = match as_column(&row_expression) {
-                Some(column) => column.name.clone(),
-                None => format!("KSQL_GROUP_KEY_{index}").into(),
-            };
-            let viable = vec![Expression::column(row.clone())];
-            let equal = viable.clone();
-            keys.push(KeyColumn { name: bare(&row_expression).into(), row: row.clone(), sql_type: sql_type.clone(), viable, equal });
-            schema.push(Column::new(row.clone(), sql_type, Role::Key));
-            folded.keys.push((expression.clone(), row));
-            group_by.push(row_expression);
-        }
+        let one_text_key = !over_table && self.wants_text_key(&grouping.by, scope);
+        let (GroupKeys { group_by, mut schema, keys }, mut folded) = if one_text_key {
+            text_key(&grouping.by, scope)?
+        } else {
+            self.group_keys(&grouping.by, scope, &input)?
+        };
         let originals: Vec<Item> = items.to_vec();
         let mut outside = Vec::new();
         for (item, original) in items.iter_mut().zip(&originals) {
@@ -166,6 +202,29 @@ impl Planner<'_> {
             step = Step::Filter(Filter { input: Box::new(step), predicate, having: true });
         }
         Ok(Keyed { step, keys, origin: KeyOrigin::Group, window: window_info })
+    }
+
+    /// One key column for each expression of GROUP BY.
+    fn group_keys(&self, by: &[Expression], scope: &Scope, input: &Schema) -> Result<(GroupKeys, Folded)> {
+        let mut made = GroupKeys { group_by: Vec::new(), schema: Vec::new(), keys: Vec::new() };
+        let mut folded = Folded { keys: Vec::new(), calls: Vec::new() };
+        for (index, expression) in by.iter().enumerate() {
+            let row_expression = scope.row(expression)?;
+            let sql_type = self.column_type(&row_expression, input)?;
+            let row: Name = match as_column(&row_expression) {
+                Some(column) => column.name.clone(),
+                None => format!("KSQL_GROUP_KEY_{index}").into(),
+            };
+            made.add(bare(&row_expression).into(), row.clone(), sql_type, row_expression);
+            folded.keys.push((expression.clone(), row));
+        }
+        Ok((made, folded))
+    }
+
+    /// Before 0.15 several expressions made one text key; a setting brings that back where the key's format holds one column only.
+    fn wants_text_key(&self, by: &[Expression], scope: &Scope) -> bool {
+        let single = scope.sources[0].source.key_format.format == Format::Kafka;
+        by.len() > 1 && single && self.settings.flag(Settings::LEGACY_GROUP_KEY) == Some(true)
     }
 
     /// Replaces group expressions and aggregate calls by their columns. False when a column is left that is neither.

@@ -68,7 +68,8 @@ impl Planner<'_> {
     fn project_keyed(&self, mut keyed: Keyed, items: &[Item], scope: &Scope, sink: &Name) -> Result<(Step, Schema)> {
         self.drop_unwanted_key(&mut keyed, items);
         let with_key;
-        let items = if scope.sources[0].source.legacy.is_some() {
+        let legacy = scope.sources[0].source.legacy.is_some() || self.settings.flag(Settings::LEGACY_GROUP_KEY) == Some(true);
+        let items = if legacy {
             with_key = add_keys(&keyed, items);
             &with_key
         } else {
