@@ -204,7 +204,7 @@ pub fn base64(bytes: &[u8]) -> String {
 pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     let padding = text.len() - digits.len();
-    if padding > 0 && (padding > 2 || text.len() % 4 != 0) || digits.len() % 4 == 1 {
+    if padding > 0 && (padding > 2 || !text.len().is_multiple_of(4)) || digits.len() % 4 == 1 {
         return None;
     }
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);

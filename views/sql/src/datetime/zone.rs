@@ -103,7 +103,7 @@ pub(super) fn offset_text(seconds: i32, colons: bool) -> String {
     let total = seconds.unsigned_abs();
     let colon = if colons { ":" } else { "" };
     let mut text = format!("{sign}{:02}{colon}{:02}", total / 3600, total / 60 % 60);
-    if total % 60 > 0 {
+    if !total.is_multiple_of(60) {
         text.push_str(&format!("{colon}{:02}", total % 60));
     }
     text

@@ -19,7 +19,7 @@ pub fn coerce_literal(value: &Value, from: &SqlType, to: &SqlType) -> Option<Val
         (Value::Decimal(_), SqlType::Double) => cast::cast(value, from, to).ok(),
         (Value::BigInt(n), SqlType::Integer) => i32::try_from(*n).ok().map(Value::Int),
         (Value::Int(_) | Value::BigInt(_) | Value::Decimal(_), SqlType::Decimal { precision, scale }) => {
-            let decimal = cast::to_decimal(value, *precision, u32::MAX.min(*scale)).ok()?;
+            let decimal = cast::to_decimal(value, *precision, *scale).ok()?;
             let same = super::arithmetic::as_decimal(value).ok()?.compare(&decimal).is_eq();
             same.then_some(Value::Decimal(decimal))
         }

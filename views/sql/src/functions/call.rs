@@ -122,7 +122,9 @@ impl<'a> Call<'a> {
 
 /// What a call site keeps between rows. It never changes results, so it takes no part in determinism.
 #[derive(Default)]
-pub struct Memo(Mutex<Option<(Arc<str>, Arc<dyn Any + Send + Sync>)>>);
+pub struct Memo(Mutex<Option<(Arc<str>, Prepared)>>);
+
+type Prepared = Arc<dyn Any + Send + Sync>;
 
 impl std::fmt::Debug for Memo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use support::{check, show};
 
 pub(crate) mod support;
@@ -194,4 +195,41 @@ fn overloads_are_chosen_as_ksqldb_does() {
 fn deep_expressions_are_refused_not_run() {
     let deep = format!("{}1{}", "ABS(".repeat(400), ")".repeat(400));
     assert!(show(&deep).starts_with("REFUSED"));
+}
+
+/// SQL texts of all shapes over the columns of the test row, extremes included, well typed or not.
+fn any_expression() -> impl Strategy<Value = String> {
+    let leaf = proptest::sample::select(vec![
+        "I", "L", "D", "DEC", "S", "BO", "BIN", "DT", "TI", "TS", "A", "M", "ST", "N", "NS", "NA", "NULL", "0", "-1", "2147483647",
+        "-9223372036854775807", "1.5", "99999999999999999999.99", "1E308", "'x'", "''", "'2020-01-01'", "'$.a'", "true", "ARRAY[1]",
+        "MAP('k' := 1)", "STRUCT(F := 1)",
+    ]);
+    leaf.prop_map(str::to_owned).prop_recursive(4, 24, 3, |inner| {
+        let binary = proptest::sample::select(vec![
+            "+", "-", "*", "/", "%", "=", "<>", "<", ">=", "AND", "OR", "LIKE", "IS DISTINCT FROM", "||",
+        ]);
+        let unary = proptest::sample::select(vec![
+            "-({})", "NOT ({})", "({}) IS NULL", "CAST({} AS STRING)", "CAST({} AS INT)", "CAST({} AS DECIMAL(9, 2))", "CAST({} AS DOUBLE)",
+            "CAST({} AS TIMESTAMP)", "ABS({})", "ROUND({}, -3)", "LEN({})", "TO_JSON_STRING({})", "({})[1]", "ARRAY_SORT({})",
+            "TRANSFORM({}, x => x)", "CASE WHEN {} THEN 1 END", "LPAD({}, 5, 'ab')", "FORMAT_TIMESTAMP({}, 'yyyy')", "SUM({})",
+        ]);
+        prop_oneof![
+            (inner.clone(), binary, inner.clone()).prop_map(|(left, operator, right)| format!("({left}) {operator} ({right})")),
+            (unary, inner.clone()).prop_map(|(shape, operand)| shape.replace("{}", &operand)),
+            (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a}) BETWEEN ({b}) AND ({c})")),
+            (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a}) IN ({b}, {c})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("COALESCE({a}, {b})")),
+            (inner.clone(), inner).prop_map(|(a, b)| format!("ARRAY[{a}, {b}]")),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #[test]
+    fn no_expression_panics_and_values_are_of_their_type(sql in any_expression()) {
+        let shown = show(&sql);
+        // A value that is not of its type would be shown as Rust's debug text.
+        prop_assert!(!shown.contains("BigInt(") && !shown.contains("Decimal("), "{} gave {}", sql, shown);
+    }
 }

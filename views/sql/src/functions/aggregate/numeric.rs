@@ -98,7 +98,7 @@ struct Sum {
 }
 
 fn sum(site: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
-    let sql_type = match &site.types[..] {
+    let sql_type = match site.types {
         [SqlType::Array(element)] => element.as_ref().clone(),
         [sql_type] => sql_type.clone(),
         _ => return Err("SUM takes one column".to_owned()),
