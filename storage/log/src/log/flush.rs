@@ -84,10 +84,11 @@ impl Log {
         }
     }
 
-    /// What must be synced for all that was appended so far to be durable; `None` if it is.
+    /// What must be synced for all that was appended so far to be durable; `None` if it is. Of a log that
+    /// stopped nobody knows: its flush fails.
     pub fn begin_flush(&mut self) -> Option<Flush> {
         let sync_names = self.names_synced < self.names_changed;
-        if self.writable().is_err() || self.unsynced.is_empty() && !sync_names {
+        if self.writable().is_ok() && self.unsynced.is_empty() && !sync_names {
             return None;
         }
         let targets = self.unsynced.iter().map(|part| {

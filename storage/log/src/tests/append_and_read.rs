@@ -206,6 +206,7 @@ fn after_a_failed_sync_nothing_more_is_written() {
     assert!(matches!(append_bytes(&mut log, bytes), Err(LogError::Stopped { .. })));
     assert!(matches!(log.sync(), Err(LogError::Stopped { .. })), "never repeated");
     assert!(matches!(log.close(), Err(LogError::Stopped { .. })));
+    assert!(log.begin_flush().unwrap().run().is_err(), "and a flush does not vouch for anything");
     assert_eq!(log.synced_index(), 0);
     assert_eq!(read_all(&log.reader()).len(), 5, "reading goes on");
 }
