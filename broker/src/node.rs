@@ -126,23 +126,25 @@ impl Node {
 
     /// Changes the cluster. The answer comes when the change is committed and this node matches it, so
     /// that a topic can be used when its creation is answered.
-    pub async fn change<R>(&self, question: impl FnOnce(Cluster<'_>) -> Decision<R>) -> Result<R, ApiError> {
+    ///
+    /// A caller may go away at any point (its connection broke): what was written is carried out all the same.
+    pub async fn change<R>(self: &Arc<Self>, question: impl FnOnce(Cluster<'_>) -> Decision<R>) -> Result<R, ApiError> {
         let before = self.cluster.image();
-        let (reply, image) = self.cluster.decide(question, self.world.wall_ms()).await?;
-        if !Arc::ptr_eq(&before, &image) {
+        let mut unfinished = Unfinished(Some(self.clone()));
+        let decided = self.cluster.decide(question, self.world.wall_ms()).await;
+        if let Ok((_, image)) = &decided
+            && !Arc::ptr_eq(&before, image)
+        {
             self.reconcile().await;
         }
-        Ok(reply)
+        unfinished.0 = None;
+        Ok(decided?.0)
     }
 
     async fn reconcile(&self) {
-        let image = self.cluster.image();
-        let cluster = Cluster { image: &image, node_id: self.config.node_id, fixed: &self.config.fixed };
-        let before = self.partitions.directory();
-        self.reconciler.run(cluster, &self.partitions).await;
-        let gone = before.topics().filter(|topic| image.topic_by_id(topic.id).is_none()).map(|topic| topic.name.to_string());
-        let config = coordinator_config(&cluster.settings());
-        self.coordinators.follow(&self.partitions.directory(), &config, &gone.collect::<Vec<_>>());
+        let gone = self.reconciler.run(&self.cluster, &self.partitions).await;
+        let config = || self.cluster.look(|cluster| coordinator_config(&cluster.settings()));
+        self.coordinators.follow(&self.partitions, config, &gone);
     }
 
     /// A random (version 4) id.
@@ -189,6 +191,24 @@ impl Node {
     /// Flushes and closes the storage. Listeners must have stopped.
     pub async fn stop(&self) -> Result<(), ShardError> {
         self.shard.stop().await
+    }
+}
+
+/// A change whose caller went away in the middle of it. A task of its own waits for the commit and
+/// brings the node in line.
+struct Unfinished(Option<Arc<Node>>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let Some(node) = self.0.take() else { return };
+        node.clone().world.spawn(Box::pin(async move {
+            // A decision without records waits for all before it, and publishes what they led to.
+            let nothing = |_: Cluster<'_>| Decision::only_reply(());
+            if let Err(error) = node.cluster.decide(nothing, node.world.wall_ms()).await {
+                tracing::warn!(%error, "a change that nobody waits for may not have been written");
+            }
+            node.reconcile().await;
+        }));
     }
 }
 

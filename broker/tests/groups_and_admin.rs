@@ -391,3 +391,54 @@ async fn the_rest_answers_honestly() {
         assert_eq!(listed.error_code, 0);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_at_the_same_time_leave_everything_open() {
+    let broker = Arc::new(Broker::fresh().await);
+    let tasks = (0..24).map(|number| {
+        let broker = broker.clone();
+        tokio::spawn(async move {
+            let topic = format!("c{number}");
+            broker.create(&topic, 2).await;
+            if number % 3 == 0 {
+                let deleted: DeleteTopicsResponse = broker.call(&DeleteTopicsRequest::default().with_topic_names(vec![name(&topic)]), 5).await;
+                assert_eq!(deleted.responses[0].error_code, 0);
+            } else {
+                let _: FindCoordinatorResponse = broker.call(&FindCoordinatorRequest::default().with_key(text("g")), 3).await;
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.expect("no task fails");
+    }
+    let directory = broker.node.partitions.directory();
+    let image = broker.node.cluster.image();
+    assert_eq!(directory.topics().count(), 17, "16 that stayed, and the offsets topic");
+    for topic in image.topics() {
+        let open = directory.with_id(topic.id).expect("open");
+        assert!(open.partitions.len() == topic.partitions.len() && open.partitions.iter().all(Option::is_some), "{}", topic.name);
+        assert!(open.partitions.iter().flatten().all(|partition| partition.state().is_leader));
+    }
+    broker.coordinator("g").await;
+    assert_eq!(broker.node.coordinators.seats().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_nobody_waits_for_is_carried_out() {
+    let broker = Broker::fresh().await;
+    let node = broker.node.clone();
+    let asked = [millrace_cluster::decide::NewTopic { partitions: 3, ..millrace_cluster::decide::NewTopic::named("left") }];
+    {
+        let mut change = Box::pin(node.change(|cluster| millrace_cluster::decide::create_topics(cluster, &asked, &mut || node.new_id())));
+        // One look, in which it is decided and appended; then the caller is gone.
+        assert!(futures_util::poll!(change.as_mut()).is_pending());
+    }
+    for _ in 0..500 {
+        if let Some(topic) = broker.node.partitions.directory().named("left") {
+            assert!(topic.partitions.len() == 3 && topic.partitions.iter().all(Option::is_some));
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the topic is in the log and not open");
+}

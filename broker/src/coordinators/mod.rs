@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 pub use error::CoordinatorError;
 pub use seat::{Parked, Seat};
 
-use crate::partitions::Directory;
+use crate::partitions::Partitions;
 
 /// The topic that holds groups and their offsets.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -43,8 +43,10 @@ impl Coordinators {
     }
 
     /// Brings the seats in line with what is open. `removed` names topics that are gone for good.
-    pub fn follow(&self, directory: &Directory, config: &CoordinatorConfig, removed: &[String]) {
+    pub fn follow(&self, partitions: &Partitions, config: impl FnOnce() -> CoordinatorConfig, removed: &[String]) {
         let _changing = self.changing.lock();
+        // Both taken under the lock: an older view would close what a newer one has opened.
+        let (directory, config) = (partitions.directory(), config());
         let before = self.seats.load_full();
         let partitions = directory.named(OFFSETS_TOPIC).map(|topic| topic.partitions.clone()).unwrap_or_default();
         let known: BTreeMap<_, _> = before.iter().flatten().map(|seat| (seat.partition().id(), seat)).collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use millrace_cluster::config::{Layers, TopicSettings};
+use millrace_cluster::config::{Layers, Map, TopicSettings};
 use millrace_cluster::decide::Cluster;
 use millrace_cluster::{Image, Scope, TopicEntry};
 use millrace_shard::{
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::settings::partition_config;
 use super::{Directory, Partitions, Topic};
+use crate::cluster::ClusterLog;
 
 /// The group of the metadata log; the image gives out no number below 1.
 pub const METADATA_GROUP: GroupId = GroupId(0);
@@ -97,16 +98,26 @@ impl Reconciler {
         })
     }
 
-    /// Brings the node to where `cluster` says it should be and publishes what is open then.
-    pub async fn run(&self, cluster: Cluster<'_>, partitions: &Partitions) {
+    /// Brings the node to where the cluster says it should be and publishes what is open then. Answers
+    /// the names of topics that are gone.
+    ///
+    /// The image is taken when it is this run's turn: one from before would make it delete what a later
+    /// change has just created.
+    pub async fn run(&self, log: &ClusterLog, partitions: &Partitions) -> Vec<String> {
         let mut open = self.open.lock().await;
+        let image = log.image();
+        let cluster = Cluster { image: &image, node_id: self.node_id, fixed: log.fixed() };
+        let before = partitions.directory();
         let layers = cluster.layers();
+        // Most topics have no configs of their own and share one set.
+        let plain = Arc::new(TopicSettings::resolve(&layers, &Map::new()));
         let settings: BTreeMap<Uuid, Arc<TopicSettings>> = cluster
             .image
             .topics()
             .map(|topic| {
                 let overrides = cluster.image.configs(&Scope::Topic(topic.name.clone()));
-                (topic.id, Arc::new(TopicSettings::resolve(&layers, overrides)))
+                let own = || Arc::new(TopicSettings::resolve(&layers, overrides));
+                (topic.id, if overrides.is_empty() { plain.clone() } else { own() })
             })
             .collect();
         let wanted: BTreeMap<GroupId, (&Arc<TopicEntry>, i32)> =
@@ -115,6 +126,8 @@ impl Reconciler {
         self.open_missing(&mut open, &wanted, &settings).await;
         self.update_settings(&mut open, &wanted, &settings).await;
         partitions.0.store(Arc::new(directory(cluster.image, &open, &settings)));
+        let gone = before.topics().filter(|topic| image.topic_by_id(topic.id).is_none());
+        gone.map(|topic| topic.name.to_string()).collect()
     }
 
     async fn close_unwanted(&self, open: &mut BTreeMap<GroupId, Open>, wanted: impl Fn(GroupId) -> bool) {

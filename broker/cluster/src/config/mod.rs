@@ -25,19 +25,25 @@ pub use settings::{BrokerSettings, Cleanup, Compression, TimestampType, TopicSet
 pub use topic::TOPIC;
 pub use value::{Value, ValueError, check};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
 /// Values as they were set, by name.
 pub type Map = BTreeMap<String, String>;
 
+/// A name's row. Every topic of a node asks for some fifty of them whenever the cluster changes.
+type Index = LazyLock<HashMap<&'static str, &'static Key>>;
+static TOPIC_KEYS: Index = LazyLock::new(|| TOPIC.iter().map(|key| (key.name, key)).collect());
+static BROKER_KEYS: Index = LazyLock::new(|| broker_keys().map(|key| (key.name, key)).collect());
+
 /// The topic config of this name.
 pub fn topic_key(name: &str) -> Option<&'static Key> {
-    TOPIC.iter().find(|key| key.name == name)
+    TOPIC_KEYS.get(name).copied()
 }
 
 /// The broker config of this name.
 pub fn broker_key(name: &str) -> Option<&'static Key> {
-    broker_keys().find(|key| key.name == name)
+    BROKER_KEYS.get(name).copied()
 }
 
 /// The group config of this name.
