@@ -15,7 +15,7 @@ use crate::config::NodeConfig;
 use crate::coordinators::{Coordinators, coordinator_config};
 use crate::folded::FoldedError;
 use crate::identity::{Identity, IdentityError};
-use crate::metrics::{Metrics, Text};
+use crate::metrics::{Metered, Metrics, Text};
 use crate::partitions::{Partitions, Reconciler, metadata_spec};
 
 /// Why a node does not come up.
@@ -74,6 +74,8 @@ impl Node {
         lock: FolderLock,
         endpoints: Vec<Endpoint>,
     ) -> Result<Arc<Node>, StartError> {
+        let metrics = Metrics::default();
+        let world: Arc<dyn World> = Arc::new(Metered::new(world, metrics.fsync.clone()));
         let disk = world.disk();
         let dir = config.data_dir.clone();
         let identity = Identity::read(&*disk, &dir, config.node_id)?;
@@ -90,7 +92,7 @@ impl Node {
             reconciler: Reconciler::new(shard.clone(), partitions_dir.clone(), config.node_id),
             coordinators: Coordinators::new(world.clone()),
             world,
-            metrics: Metrics::default(),
+            metrics,
             cluster,
             partitions: Partitions::default(),
             producer_ids: ProducerIds::default(),

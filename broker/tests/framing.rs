@@ -89,7 +89,6 @@ async fn broken_frames_close_the_connection_and_nothing_else() {
         ("Produce v2", framed(0, 2, 1, false, b"").to_vec()),
         ("Fetch from the future", framed(1, 99, 1, true, b"").to_vec()),
         ("a body that is too short", framed(3, 1, 1, false, &[0, 0]).to_vec()),
-        ("a body that is too long", framed(3, 1, 1, false, &[0xff, 0xff, 0xff, 0xff, 1, 2, 3]).to_vec()),
         ("more topics than bytes", framed(20, 1, 1, false, &[0x7f, 0xff, 0xff, 0xf0, 0, 0, 0, 0]).to_vec()),
         ("a name that is not text", framed(3, 1, 1, false, &[0, 0, 0, 1, 0, 2, 0xff, 0xfe]).to_vec()),
         ("tags without end", framed(3, 9, 1, true, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).to_vec()),
@@ -114,6 +113,15 @@ async fn what_was_asked_before_the_garbage_is_answered() {
     client.send_frame(&bytes).await;
     assert_eq!(client.receive().await.expect("the first")[..4], 51i32.to_be_bytes());
     assert!(client.is_closed().await);
+}
+
+#[tokio::test]
+async fn bytes_behind_a_request_are_nobodys_business() {
+    let node = TestNode::start().await;
+    let mut client = node.connect().await;
+    // librdkafka from 2.12 on leaves three behind a Metadata request for all topics.
+    client.send_frame(&framed(3, 1, 9, false, &[0xff, 0xff, 0xff, 0xff, 1, 2, 3])).await;
+    assert_eq!(client.receive().await.expect("an answer")[..4], 9i32.to_be_bytes());
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! What the broker counts. Counting is a relaxed atomic add and never a lock; `render` makes the
 //! Prometheus text of it. Names are declared once, in `table`.
+mod disk;
 mod histogram;
 mod requests;
 mod table;
 mod text;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use disk::Metered;
 pub use histogram::Histogram;
 pub use requests::Requests;
 pub use table::{METRICS, Metric, MetricKind, named};
@@ -76,6 +79,8 @@ pub struct Metrics {
     /// Bytes of records handed to consumers.
     pub fetched_bytes: Counter,
     pub fetch_failures: Counter,
+    /// Of the journal, of segments, of whatever else is made durable.
+    pub fsync: Arc<Histogram>,
 }
 
 impl Metrics {
@@ -90,5 +95,6 @@ impl Metrics {
         text.value("millrace_produce_failures_total", &[], self.produce_failures.get());
         text.value("millrace_fetched_bytes_total", &[], self.fetched_bytes.get());
         text.value("millrace_fetch_failures_total", &[], self.fetch_failures.get());
+        text.histogram("millrace_fsync_seconds", &[], &self.fsync);
     }
 }

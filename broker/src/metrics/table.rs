@@ -48,6 +48,7 @@ pub const METRICS: &[Metric] = &[
     counter("millrace_produce_failures_total", &[], "Batches that were refused or failed."),
     counter("millrace_fetched_bytes_total", &[], "Bytes of records that went to clients."),
     counter("millrace_fetch_failures_total", &[], "Partitions that were asked for and answered with an error."),
+    histogram("millrace_fsync_seconds", &[], "Time that the disk took to make something durable."),
     gauge("millrace_partitions", &[], "Partitions open on this node."),
     gauge("millrace_topics", &[], "Topics of the cluster."),
     gauge("millrace_log_size_bytes", &["topic", "partition"], "Bytes of the partition's segments."),
