@@ -442,3 +442,34 @@ async fn a_change_that_nobody_waits_for_is_carried_out() {
     }
     panic!("the topic is in the log and not open");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_is_answered_when_the_coordinator_goes() {
+    let broker = Broker::fresh().await;
+    broker.coordinator("g").await;
+    let ask = JoinGroupRequest::default()
+        .with_group_id(group("g"))
+        .with_session_timeout_ms(30_000)
+        .with_rebalance_timeout_ms(60_000)
+        .with_protocol_type(text("consumer"))
+        .with_protocols(vec![JoinGroupRequestProtocol::default().with_name(text("range"))]);
+    let first: JoinGroupResponse = broker.call(&ask, 3).await;
+    assert_eq!(first.error_code, 0);
+    // The second one waits for the first to come back, which it does not.
+    let waits = broker.call::<_, JoinGroupResponse>(&ask, 3);
+    let deletes = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let gone = DeleteTopicsRequest::default().with_topic_names(vec![name("__consumer_offsets")]);
+        broker.call::<_, DeleteTopicsResponse>(&gone, 5).await
+    };
+    let both = async { tokio::join!(waits, deletes) };
+    let (second, deleted) = tokio::time::timeout(std::time::Duration::from_secs(20), both).await.expect("nobody is left waiting");
+    assert_eq!((second.error_code, deleted.responses[0].error_code), (code(ErrorCode::NotCoordinator), 0));
+    let beat = HeartbeatRequest::default().with_group_id(group("g")).with_generation_id(1).with_member_id(first.member_id);
+    let refused: HeartbeatResponse = broker.call(&beat, 3).await;
+    assert_eq!(refused.error_code, code(ErrorCode::CoordinatorNotAvailable));
+    // It comes back with the first who asks for it.
+    broker.coordinator("g").await;
+    let again: JoinGroupResponse = broker.call(&ask, 3).await;
+    assert_eq!((again.error_code, again.generation_id), (0, 1));
+}

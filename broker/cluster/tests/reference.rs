@@ -2,6 +2,8 @@
 use std::fs;
 use std::path::Path;
 
+use millrace_cluster::config::{Effect, TOPIC, broker_keys};
+
 #[test]
 fn reference_page_is_fresh() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reference/configs.md");
@@ -12,4 +14,36 @@ fn reference_page_is_fresh() {
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(committed == page, "broker/reference/configs.md is stale: run BLESS=1 cargo test -p millrace-cluster reference");
+}
+
+/// What the table calls working is asked for by name somewhere, and what it calls accepted is not.
+#[test]
+fn effects_are_true() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = String::new();
+    for folder in ["../src", "src/decide"] {
+        read_all(&manifest.join(folder), &mut text);
+    }
+    let behind_a_topic_key = |name: &str| TOPIC.iter().any(|key| key.synonyms.iter().any(|synonym| synonym.name == name));
+    // Read when `log.dirs` is not set.
+    let behind_another = |name: &str| name == "log.dir";
+    for key in broker_keys().filter(|key| !behind_a_topic_key(key.name) && !behind_another(key.name)) {
+        let named = text.contains(&format!("\"{}\"", key.name));
+        match key.effect {
+            Effect::Works => assert!(named, "{} is said to work, and nothing reads it", key.name),
+            Effect::Accepted => assert!(!named, "{} is said to have no effect, and something reads it", key.name),
+            Effect::Refused => {}
+        }
+    }
+}
+
+fn read_all(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).expect("a source folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            read_all(&path, text);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            text.push_str(&fs::read_to_string(&path).expect("a source file"));
+        }
+    }
 }

@@ -30,7 +30,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::with("log.flush.scheduler.interval.ms", Long, LONG_MAX).doc("The same, when `log.flush.interval.ms` is not set."),
     Key::with("log.flush.offset.checkpoint.interval.ms", Int, "60000").valid(AtLeast(0)).accepted().doc("Kafka's recovery checkpoint. The journal keeps its own."),
     Key::with("log.flush.start.offset.checkpoint.interval.ms", Int, "60000").valid(AtLeast(0)).accepted().doc("Kafka's start offset checkpoint. Trims are in the log here."),
-    Key::with("log.segment.delete.delay.ms", Long, "60000").valid(AtLeast(0)).live().doc("How long the files of a dropped segment or topic stay on disk."),
+    Key::with("log.segment.delete.delay.ms", Long, "60000").valid(AtLeast(0)).live().accepted().doc("Kafka's delay before a dropped segment's files go. Here they go at once."),
     Key::with("log.preallocate", Boolean, "false").live().doc("Reserve a new segment's file at its full size."),
     Key::with("num.recovery.threads.per.data.dir", Int, "2").valid(AtLeast(1)).live().accepted().doc("Kafka's threads for opening logs at start."),
     Key::with("log.message.timestamp.type", String, "CreateTime").valid(OneOf(&["CreateTime", "LogAppendTime"])).live().doc("Whose clock stamps records."),

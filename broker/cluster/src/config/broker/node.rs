@@ -7,7 +7,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::with("node.id", Int, "1").valid(AtLeast(0)).doc("The unique id of this node."),
     Key::unset("broker.id", Int).valid(AtLeast(0)).doc("The old name of `node.id`; read when that is not set."),
     Key::with("controller.quorum.bootstrap.servers", List, "").accepted().doc("`host:port` of the nodes to ask for the cluster's voters."),
-    Key::with("controller.quorum.voters", List, "").accepted().doc("The cluster's first voters, `id@host:port`."),
+    Key::with("controller.quorum.voters", List, "").doc("The cluster's first voters, `id@host:port`. One for now: this node."),
     Key::with("controller.listener.names", List, "").doc("Listeners that serve other nodes; they are not shown to clients."),
     Key::with("controller.quorum.election.timeout.ms", Int, "1000").valid(AtLeast(1)).accepted().doc("How long a candidate waits for votes."),
     Key::with("controller.quorum.election.backoff.max.ms", Int, "1000").valid(AtLeast(1)).accepted().doc("The longest pause after a lost election."),
