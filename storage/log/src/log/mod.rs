@@ -207,8 +207,8 @@ impl Log {
     /// The newest snapshot that the log reaches, and what was appended since. Returns the bytes read.
     fn load_producers(&mut self) -> Result<u64, LogError> {
         let end = self.end_offset();
-        let mut snapshots: Vec<Offset> = self.snapshots()?;
-        snapshots.retain(|&at| at <= end);
+        self.forget_snapshots_beyond(end)?;
+        let mut snapshots = self.snapshots()?;
         self.producers = Producers::default();
         self.snapshot_at = None;
         while let Some(at) = snapshots.pop() {
@@ -244,6 +244,16 @@ impl Log {
             }
         }
         Ok(bytes_read)
+    }
+
+    /// Removes snapshots of what the log lost, for good: once the log has grown past them, and its start
+    /// too, nothing would tell that they are of another history.
+    fn forget_snapshots_beyond(&self, end: Offset) -> Result<(), LogError> {
+        let beyond: Vec<Offset> = self.snapshots()?.into_iter().filter(|&at| at > end).collect();
+        for &at in &beyond {
+            files::remove(self.disk.as_ref(), &FileKind::Snapshot.path(&self.dir, at))?;
+        }
+        if beyond.is_empty() { Ok(()) } else { self.sync_names() }
     }
 
     /// Offsets of the snapshot files, in order.

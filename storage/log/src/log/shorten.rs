@@ -55,11 +55,6 @@ impl Log {
             None => self.unsynced.push_back(Unsynced { segment: last, synced_to: end }),
         }
         self.synced_index = self.synced_index.min(index - 1);
-        for at in self.snapshots()? {
-            if at > end_offset {
-                files::remove(self.disk.as_ref(), &paths::FileKind::Snapshot.path(&self.dir, at))?;
-            }
-        }
         self.rebuild_producers()
     }
 
