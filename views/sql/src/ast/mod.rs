@@ -15,8 +15,7 @@ pub use expression::{
     ArithmeticOperator, CaseBranch, ColumnRef, ComparisonOperator, Expression, LogicalOperator, UnaryOperator,
 };
 pub use query::{
-    Emit, Join, JoinCriteria, JoinKind, OutputRefinement, PartitionBy, Query, Relation, Retention, SelectItem, TimeUnit, Window,
-    WindowKind, WindowLength, Within,
+    Emit, Join, JoinCriteria, JoinKind, PartitionBy, Query, Relation, SelectItem, TimeUnit, Window, WindowKind, WindowLength, Within,
 };
 pub use statement::{
     AlterColumn, AssertSource, AssertValues, ColumnConstraint, ConnectorKind, CreateSource, CreateSourceAs, ListKind, Located, Properties,

@@ -131,12 +131,10 @@ impl WindowLength {
     }
 }
 
-pub type Retention = WindowLength;
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     pub kind: WindowKind,
-    pub retention: Option<Retention>,
+    pub retention: Option<WindowLength>,
     pub grace: Option<WindowLength>,
 }
 
@@ -153,6 +151,3 @@ pub enum Emit {
     Changes,
     Final,
 }
-
-/// EMIT's other name, as the documents call it.
-pub type OutputRefinement = Emit;

@@ -63,7 +63,8 @@ impl FormatInfo {
         match self.feature {
             Some(SerdeFeature::WrapSingles) => true,
             Some(SerdeFeature::UnwrapSingles) => false,
-            None => !is_key && self.format.wraps_by_default(),
+            None if is_key => !self.format.can_unwrap(),
+            None => self.format.can_wrap(),
         }
     }
 }
@@ -109,10 +110,6 @@ impl Format {
 
     pub fn can_unwrap(self) -> bool {
         !matches!(self, Format::Protobuf | Format::None)
-    }
-
-    fn wraps_by_default(self) -> bool {
-        self.can_wrap()
     }
 }
 
