@@ -4,6 +4,7 @@
 //! What to know of the crate: `fatal!` panics on indexes that cannot be; between `ready` and
 //! `advance_append` nothing may be called; `persisted_messages` wait for the disk; a leader's first
 //! entry in a term is an empty one (our NoOp frame).
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -105,7 +106,7 @@ impl<L: EntryLog> Raft<L> {
             ..Config::default()
         };
         let conf = ConfState { voters: settings.voters.clone(), ..ConfState::default() };
-        let store = Store { log, unapplied: VecDeque::new(), hard_state, conf };
+        let store = Store { log, unapplied: VecDeque::new(), hard_state, conf, trouble: Cell::new(None) };
         let logger = slog::Logger::root(slog::Discard, slog::o!());
         let node = RawNode::new(&config, store, &logger).map_err(other)?;
         assert_eq!(node.raft.raft_log.applied, hard_state.commit, "raft applies from where the log is applied");
@@ -192,6 +193,7 @@ impl<L: EntryLog> Raft<L> {
     pub fn collect(&mut self) -> Result<Collected, RaftError> {
         assert!(self.ready.is_none(), "one ready at a time");
         let mut ready = self.node.ready();
+        self.node.store().untroubled()?;
         if !ready.snapshot().is_empty() {
             return Err(RaftError::Other("a snapshot arrived, and none can be installed".into()));
         }
@@ -212,17 +214,18 @@ impl<L: EntryLog> Raft<L> {
     }
 
     /// What was collected is stable.
-    pub fn advance(&mut self) -> Advanced {
+    pub fn advance(&mut self) -> Result<Advanced, RaftError> {
         let mut ready = self.ready.take().expect("something was collected");
         let mut messages = ready.take_persisted_messages();
         let mut light = self.node.advance_append(ready);
+        self.node.store().untroubled()?;
         messages.extend(light.take_messages());
         let committed = light.take_committed_entries().into_iter().map(committed).collect();
         self.node.advance_apply();
         let applied = self.node.raft.raft_log.applied;
         let store = self.node.mut_store();
         store.forget(applied);
-        Advanced { messages: messages.into_iter().map(PeerMessage).collect(), committed }
+        Ok(Advanced { messages: messages.into_iter().map(PeerMessage).collect(), committed })
     }
 }
 
@@ -267,9 +270,26 @@ struct Store<L> {
     unapplied: VecDeque<Entry>,
     hard_state: HardState,
     conf: ConfState,
+    /// Reading failed. The crate would panic if it were told; it is told "later" instead, and the next
+    /// `collect` or `advance` reports it.
+    trouble: Cell<Option<String>>,
 }
 
 impl<L: EntryLog> Store<L> {
+    fn untroubled(&self) -> Result<(), RaftError> {
+        self.trouble.take().map_or(Ok(()), |trouble| Err(RaftError::Other(trouble)))
+    }
+
+    fn unreadable(&self, e: LogReadError) -> raft::Error {
+        raft::Error::Store(match e {
+            LogReadError::Compacted(_) => StorageError::Compacted,
+            LogReadError::Trouble(trouble) => {
+                self.trouble.set(Some(trouble));
+                StorageError::LogTemporarilyUnavailable
+            }
+        })
+    }
+
     /// Frames for the log. Raft's own entries get one here; the others are frames already.
     fn frames(&self, entries: &[Entry]) -> Result<Vec<LogEntry>, RaftError> {
         let Some(first) = entries.first() else { return Ok(Vec::new()) };
@@ -293,6 +313,30 @@ impl<L: EntryLog> Store<L> {
             frames.push(LogEntry { index: entry.index, bytes });
         }
         Ok(frames)
+    }
+
+    fn read_entries(&self, low: u64, high: u64, max_size: u64) -> raft::Result<Vec<Entry>> {
+        let mut out = Vec::new();
+        let mut size = 0_u64;
+        if self.remembered(low).is_none() {
+            let to = self.unapplied.front().map_or(high, |first| first.index.min(high));
+            for entry in self.log.entries(low, to, max_size).map_err(|e| self.unreadable(e))? {
+                size = size.saturating_add(entry.bytes.len() as u64);
+                out.push(to_raft(entry).map_err(|e| self.unreadable(LogReadError::Trouble(e)))?);
+            }
+            if out.len() as u64 != to - low {
+                return Ok(out);
+            }
+        }
+        for index in low + out.len() as u64..high {
+            let Some(entry) = self.remembered(index) else { break };
+            size = size.saturating_add(entry.data.len() as u64);
+            if size > max_size && !out.is_empty() {
+                break;
+            }
+            out.push(entry.clone());
+        }
+        Ok(out)
     }
 
     fn remember(&mut self, entries: Vec<Entry>) {
@@ -323,29 +367,15 @@ impl<L: EntryLog> Storage for Store<L> {
         Ok(RaftState { hard_state, conf_state: self.conf.clone() })
     }
 
-    fn entries(&self, low: u64, high: u64, max_size: impl Into<Option<u64>>, _context: GetEntriesContext) -> raft::Result<Vec<Entry>> {
-        let max_size = max_size.into().unwrap_or(u64::MAX);
-        let mut out = Vec::new();
-        let mut size = 0_u64;
-        if self.remembered(low).is_none() {
-            let to = self.unapplied.front().map_or(high, |first| first.index.min(high));
-            for entry in self.log.entries(low, to, max_size).map_err(unreadable)? {
-                size = size.saturating_add(entry.bytes.len() as u64);
-                out.push(to_raft(entry).map_err(|e| raft::Error::Store(StorageError::Other(e.into())))?);
+    fn entries(&self, low: u64, high: u64, max_size: impl Into<Option<u64>>, context: GetEntriesContext) -> raft::Result<Vec<Entry>> {
+        match self.read_entries(low, high, max_size.into().unwrap_or(u64::MAX)) {
+            // Who cannot wait panics at an error. It gets an entry to count, and nothing is made of it:
+            // `collect` and `advance` report the trouble.
+            Err(raft::Error::Store(StorageError::LogTemporarilyUnavailable)) if !context.can_async() => {
+                Ok(vec![Entry { index: low, ..Entry::default() }])
             }
-            if out.len() as u64 != to - low {
-                return Ok(out);
-            }
+            read => read,
         }
-        for index in low + out.len() as u64..high {
-            let Some(entry) = self.remembered(index) else { break };
-            size = size.saturating_add(entry.data.len() as u64);
-            if size > max_size && !out.is_empty() {
-                break;
-            }
-            out.push(entry.clone());
-        }
-        Ok(out)
     }
 
     fn term(&self, index: u64) -> raft::Result<u64> {
@@ -367,11 +397,4 @@ impl<L: EntryLog> Storage for Store<L> {
     fn snapshot(&self, _request_index: u64, _to: u64) -> raft::Result<Snapshot> {
         Err(raft::Error::Store(StorageError::SnapshotTemporarilyUnavailable))
     }
-}
-
-fn unreadable(e: LogReadError) -> raft::Error {
-    raft::Error::Store(match e {
-        LogReadError::Compacted(_) => StorageError::Compacted,
-        LogReadError::Trouble(_) => StorageError::Other(e.to_string().into()),
-    })
 }

@@ -127,7 +127,7 @@ impl<L: EntryLog> Replica<L> {
     /// The entries are in the log and stable, and so is the hard state. Afterwards `has_work` may be
     /// true again.
     pub fn persisted(&mut self) -> Result<Progress, RaftError> {
-        let advanced = self.raft.advance();
+        let advanced = self.raft.advance()?;
         let mut progress = Progress { messages: advanced.messages, trim_to: None };
         let early = std::mem::take(&mut self.early);
         for committed in early.into_iter().chain(advanced.committed) {

@@ -411,13 +411,18 @@ impl Run {
         self.disk.crash(loss);
         self.broke_disk = false;
         self.trace.note(format_args!("crash, loses {loss:?}"));
+        self.note_loss(loss);
+        self.start(loss)
+    }
+
+    /// Who appended without waiting for a flush may have lost something.
+    fn note_loss(&mut self, loss: Loss) {
         for (at, lost) in self.lost_some.iter_mut().enumerate() {
             *lost |= loss != Loss::Nothing && !self.specs[at].config.flush.before_answer();
         }
         for producer in &mut self.producers {
             producer.disconnected(self.lost_some[producer.partition]);
         }
-        self.start(loss)
     }
 
     fn start(&mut self, mut loss: Loss) -> Result<(), String> {
@@ -455,6 +460,7 @@ impl Run {
             if again != Loss::Nothing {
                 loss = again;
             }
+            self.note_loss(again);
             self.trace.note(format_args!("crash while starting, loses {again:?}"));
         }
         let node = self.node.as_ref().expect("it has just started");

@@ -1,47 +1,15 @@
 //! A task is a fold: wherever it is committed, killed and opened again, the same inputs give the same outputs and the same state.
 
+mod common;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_engine::state::MemoryStore;
-use millrace_engine::{Fed, InputRecord, Query, Settings, Task};
-use millrace_sql::catalog::{Catalog, Effect, NoSchemas, Session, Settings as SqlSettings, Topics, decide};
-use millrace_sql::functions::{FunctionSettings, Registry};
-use millrace_sql::parser::{Limits, Variables, parse};
+use millrace_engine::{Fed, InputRecord, Query, Task};
 use proptest::prelude::*;
 
-struct OnePartitionEach;
-
-impl Topics for OnePartitionEach {
-    fn partitions(&self, _: &str) -> Option<i32> {
-        Some(1)
-    }
-}
-
-/// The query that the last statement makes.
-fn query(text: &str) -> Arc<Query> {
-    let mut catalog = Catalog::default();
-    let settings = SqlSettings::default();
-    let functions = Registry::builtin();
-    let mut made = None;
-    for located in parse(text, &mut Variables::default(), &Limits::STANDARD).unwrap() {
-        let session = Session {
-            catalog: &catalog,
-            topics: &OnePartitionEach,
-            schemas: &NoSchemas,
-            settings: &settings,
-            functions,
-        };
-        let effect = decide(&session, &located).unwrap().effect;
-        if let Effect::StartQuery { plan, .. } = &effect {
-            made = Some(plan.clone());
-        }
-        catalog.apply(&effect);
-    }
-    let function_settings = FunctionSettings::default();
-    let settings = Settings { functions, function_settings: &function_settings, strict_timestamps: false };
-    Arc::new(Query::persistent(&made.unwrap(), &settings).unwrap())
-}
+use common::query;
 
 const SOURCES: &str = "
     CREATE STREAM S (K INT KEY, V BIGINT) WITH (KAFKA_TOPIC='s', VALUE_FORMAT='JSON');

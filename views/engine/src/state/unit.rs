@@ -7,6 +7,8 @@ use millrace_sql::value::Value;
 use crate::state::key::after_prefix;
 use crate::state::{Rows, Store, StoreError, Stored, TableId};
 
+const DELETED_AT_ONCE: usize = 1024;
+
 /// Reads see the unit's own writes. Dropping it forgets them.
 pub struct Unit<'a> {
     base: &'a dyn Store,
@@ -127,6 +129,25 @@ impl<'a> Unit<'a> {
         }
         found.truncate(limit);
         Ok(found)
+    }
+
+    /// Deletes the rows with `key < to` a few at a time, so that a great leap of time costs no great memory; `each` sees every key.
+    pub fn delete_below(
+        &mut self,
+        table: TableId,
+        to: &[u8],
+        mut each: impl FnMut(&mut Unit<'a>, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        loop {
+            let some = self.range(table, &[], Some(to), DELETED_AT_ONCE)?;
+            if some.is_empty() {
+                return Ok(());
+            }
+            for (key, _) in some {
+                each(self, &key)?;
+                self.delete(table, key);
+            }
+        }
     }
 
     /// All rows whose key begins with the prefix, in key order.

@@ -83,13 +83,14 @@ impl SessionAggregate {
 
     fn expire(&self, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
         let until = KeyBuilder::new().time(youngest.saturating_sub(self.retention_ms())).build();
-        for (bytes, _) in context.unit.range(self.by_time, &[], Some(&until), usize::MAX)? {
-            let (end, rest) = split_time(&bytes).map_err(StoreError::from)?;
-            let (start, group) = split_time(rest).map_err(StoreError::from)?;
+        let sessions = self.sessions;
+        context.unit.delete_below(self.by_time, &until, |unit, bytes| {
+            let (end, rest) = split_time(bytes)?;
+            let (start, group) = split_time(rest)?;
             let (by_group, _) = Self::keys(group, Window { start, end });
-            context.unit.delete(self.sessions, by_group);
-            context.unit.delete(self.by_time, bytes);
-        }
+            unit.delete(sessions, by_group);
+            Ok(())
+        })?;
         Ok(())
     }
 }

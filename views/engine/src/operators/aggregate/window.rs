@@ -69,10 +69,7 @@ impl WindowAggregate {
 
     fn expire(&self, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
         let until = KeyBuilder::new().time(youngest.saturating_sub(self.retention_ms)).build();
-        for (bytes, _) in context.unit.range(self.groups, &[], Some(&until), usize::MAX)? {
-            context.unit.delete(self.groups, bytes);
-        }
-        Ok(())
+        Ok(context.unit.delete_below(self.groups, &until, |_, _| Ok(()))?)
     }
 }
 

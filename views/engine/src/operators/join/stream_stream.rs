@@ -144,11 +144,11 @@ impl StreamStreamJoin {
         context.unit.put(tables.by_time, by_time, Stored { row: empty.into(), timestamp: change.timestamp });
         if seen.is_some_and(|seen| seen < now) {
             let until = KeyBuilder::new().time(now.saturating_sub(self.retention_ms())).build();
-            for (by_time, _) in context.unit.range(tables.by_time, &[], Some(&until), usize::MAX)? {
-                let (_, by_key) = split_time(&by_time).map_err(crate::state::StoreError::from)?;
-                context.unit.delete(tables.by_key, by_key.to_vec());
-                context.unit.delete(tables.by_time, by_time);
-            }
+            context.unit.delete_below(tables.by_time, &until, |unit, by_time| {
+                let (_, by_key) = split_time(by_time)?;
+                unit.delete(tables.by_key, by_key.to_vec());
+                Ok(())
+            })?;
         }
         Ok(())
     }
