@@ -233,6 +233,29 @@ impl Consumer {
     }
 }
 
+/// Batches as they lie in the log.
+#[derive(Debug)]
+pub struct RawBatches {
+    /// Whole batches, the last one perhaps cut off; the first one may begin below the offset asked for.
+    pub bytes: Bytes,
+    /// One past the last readable record when the broker answered.
+    pub high_watermark: i64,
+}
+
+impl Client {
+    /// One partition's batches from `offset` on, undecoded; empty at the end.
+    pub async fn fetch_batches(&self, at: &TopicPartition, offset: i64) -> Result<RawBatches> {
+        let config = ConsumerConfig { isolation: Isolation::ReadUncommitted, max_wait: Duration::ZERO, ..ConsumerConfig::usual() };
+        self.persist(|| async {
+            let part = ask_leader(self, &config, &[(at.clone(), offset)]).await?.into_iter().next();
+            let part = part.ok_or_else(|| ClientError::malformed("Fetch response", format!("no answer for {at}")))?;
+            part.code.check(|| format!("fetch {at} from offset {offset}"), None)?;
+            Ok(RawBatches { bytes: part.bytes, high_watermark: part.high_watermark })
+        })
+        .await
+    }
+}
+
 async fn fetch(client: Client, config: ConsumerConfig, asked: Vec<(TopicPartition, i64)>) -> Fetched {
     let answer = ask_leader(&client, &config, &asked).await;
     Fetched { asked, answer }

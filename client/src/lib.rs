@@ -32,7 +32,7 @@ mod text;
 pub use admin::{ConfigEntry, ConfigOp, ConfigResource, GroupDescription, GroupListing, MemberDescription, NewTopic, TopicOutcome};
 pub use client::{Client, ClientConfig};
 pub use connection::Connection;
-pub use consume::{Consumer, ConsumerConfig, Isolation, Polled};
+pub use consume::{Consumer, ConsumerConfig, Isolation, Polled, RawBatches};
 pub use error::{ClientError, Code, Result};
 pub use group::{GroupConfig, GroupEvent, GroupMember};
 pub use metadata::{Broker, Metadata, PartitionInfo, TopicInfo};

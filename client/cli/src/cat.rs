@@ -1,4 +1,5 @@
-//! `millrace cat`: what is in a data directory, a partition's folder or one segment file, batch by batch.
+//! `millrace cat`: what is in a data directory, a partition's folder, one segment file or a broker's topic, batch by
+//! batch.
 //!
 //! Reads and never writes, so it may look at a directory that a broker is using; the last frame may then be cut off.
 use std::fs::File;
@@ -8,10 +9,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millrace_client::Header;
+use millrace_client::{Header, Isolation, TopicPartition};
 use millrace_record::{Frame, PREFIX_LEN, Prefix, Records, TimestampType};
 
-use crate::common::{CliError, Outcome};
+use crate::common::{CliError, Connect, Outcome};
 use crate::format::Printer;
 
 /// Frames above this are garbage: no broker of ours accepts such a batch.
@@ -21,10 +22,13 @@ const FRAME_BYTES_MAX: usize = 1 << 30;
 #[command(after_help = "Examples:
   millrace cat millrace-data/orders-0                 every batch of a partition
   millrace cat millrace-data/orders-0 -f '%o %k %v\\n'  its records
-  millrace cat 00000000000000000000.log               one segment file")]
+  millrace cat 00000000000000000000.log               one segment file
+  millrace cat orders                                 the batches of a topic, from its broker")]
 pub(crate) struct Args {
-    /// A segment file (.log), or a folder with such files somewhere below
+    /// A segment file (.log), a folder with such files somewhere below, or, where there is no such path, a topic
     path: PathBuf,
+    #[command(flatten)]
+    connect: Connect,
     /// Print the records, in this format (as `consume -f`), not the batches
     #[arg(short, long)]
     format: Option<String>,
@@ -36,12 +40,16 @@ pub(crate) struct Args {
     offset: i64,
 }
 
-pub(crate) fn run(args: Args) -> Outcome {
+pub(crate) async fn run(args: Args) -> Outcome {
     let printer = match &args.format {
         Some(format) => Some(Printer::compile(format, "").map_err(CliError::Usage)?),
         None => args.json.then_some(Printer::Json),
     };
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(std::io::stdout());
+    if !args.path.exists() {
+        topic(&args, printer.as_ref(), &mut out).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut damaged = 0;
     let segments = segments(&args.path)?;
     if segments.is_empty() {
@@ -66,6 +74,38 @@ pub(crate) fn run(args: Args) -> Outcome {
     }
     out.flush()?;
     Ok(if damaged == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The batches of a topic as its broker hands them out.
+async fn topic(args: &Args, printer: Option<&Printer>, out: &mut impl Write) -> Result<(), CliError> {
+    let name = args.path.to_string_lossy().into_owned();
+    let client = args.connect.client().await?;
+    for number in client.topic(&name, false).await?.partitions.into_keys() {
+        let at = TopicPartition::new(name.as_str(), number);
+        let start = client.list_offset(&at, -2, Isolation::ReadUncommitted).await?.offset;
+        let mut offset = start.max(args.offset);
+        if printer.is_none() {
+            writeln!(out, "{at}")?;
+        }
+        loop {
+            let fetched = client.fetch_batches(&at, offset).await?;
+            let (mut place, before) = (0, offset);
+            for batch in millrace_record::split(&fetched.bytes).map_while(Result::ok) {
+                let (header, batch) = batch;
+                let frame = Frame::Batch(header, batch);
+                match printer {
+                    Some(printer) => print_records(printer, &(name.as_str().into(), number), batch, offset, out)?,
+                    None => writeln!(out, "  {}", line(&Found { at: place, bytes: batch, frame: &frame }))?,
+                }
+                place += batch.len() as u64;
+                offset = header.next_offset().0;
+            }
+            if offset >= fetched.high_watermark || offset == before {
+                break;
+            }
+        }
+    }
+    Ok(out.flush()?)
 }
 
 /// One frame and where it lies.

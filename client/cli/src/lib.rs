@@ -43,7 +43,7 @@ enum Command {
     /// Consumer groups: list, describe, reset, delete
     #[command(subcommand)]
     Group(group::Command),
-    /// Show what a data directory or a segment file holds, batch by batch
+    /// Show what a data directory, a segment file or a topic holds, batch by batch
     Cat(cat::Args),
     /// Say what is wrong with a node, a configuration or a data directory
     Doctor(doctor::Args),
@@ -71,7 +71,7 @@ pub fn run(matches: &clap::ArgMatches) -> ExitCode {
         Command::Produce(args) => common::block_on(produce::run(args)),
         Command::Consume(args) => common::block_on(consume::run(args)),
         Command::Group(command) => common::block_on(group::run(command)),
-        Command::Cat(args) => cat::run(args),
+        Command::Cat(args) => common::block_on(cat::run(args)),
         Command::Doctor(args) => common::block_on(doctor::run(args)),
     };
     match outcome {

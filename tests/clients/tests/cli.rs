@@ -89,6 +89,25 @@ fn trimmed_records_are_gone() {
 }
 
 #[test]
+fn cat_shows_the_batches_of_a_topic_and_of_the_directory_behind_it() {
+    let mut peer = Peer::start();
+    let topic = fresh("shown");
+    let address = peer.address().to_owned();
+    let run = |words: &[&str], input: &str| millrace(&address, words, input);
+    run(&["topic", "create", &topic, "-p", "1"], "").text();
+    run(&["produce", &topic, "-z", "zstd", "--linger-ms", "2000"], "a\nb\nc\n").text();
+    let batches = run(&["cat", &topic], "").text();
+    assert!(batches.contains("offsets 0..=2") && batches.contains("3 records") && batches.contains("zstd"), "{batches}");
+    assert_eq!(run(&["cat", &topic, "-f", r"%o%v ", "-o", "1"], "").text(), "1b 2c ");
+    let Some(broker) = peer.broker() else { return };
+    let folder = broker.data().display().to_string();
+    let files = run(&["cat", &folder], "").text();
+    assert!(files.contains("SegmentHeader") && files.contains("offsets 0..=2"), "{files}");
+    let found = run(&["doctor", &folder], "");
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stdout));
+}
+
+#[test]
 fn exit_codes_tell_what_went_wrong() {
     let peer = Peer::start();
     let code = |words: &[&str]| millrace(peer.address(), words, "").status.code();

@@ -20,6 +20,6 @@ run() {
   [ -z "${ONLY:-}" ] || names="^($(sed 's|/.*||' <<< "$ONLY" | sort -u | paste -sd '|'))\$"
   sources=$(cd "$folder" && go list -m -f '{{.Dir}}' github.com/twmb/franz-go)/pkg/kgo
   (cd "$sources" && KGO_TEST_RF=1 KGO_TEST_RECORDS=${KGO_RECORDS:-50000} KGO_LOG_LEVEL=none KGO_SEEDS=$1 \
-    "$folder/kgo.test" -test.v -test.timeout 30m -test.run "$names" > "$2.log" 2>&1) || true
+    "$folder/kgo.test" -test.v -test.timeout ${KGO_TIMEOUT:-6m} -test.run "$names" > "$2.log" 2>&1) || true
   python3 "$here/report.py" go "$2.log" "$2.tsv"
 }
