@@ -150,6 +150,21 @@ async fn answers_come_in_the_order_of_the_requests() {
 }
 
 #[tokio::test]
+async fn any_number_of_requests_may_be_on_their_way() {
+    let node = TestNode::start().await;
+    let mut client = node.connect().await;
+    client.create_topic("t", 1, &[]).await;
+    let mut sent = Vec::new();
+    for _ in 0..3000 {
+        sent.push(client.send(&produce("t", 0, batch(&["a"]), -1), 9).await);
+    }
+    for (offset, id) in (0..).zip(sent) {
+        let answer = take_apart::<ProduceRequest>(client.receive().await.expect("an answer"), 9, id);
+        assert_eq!(answer.responses[0].partition_responses[0].base_offset, offset);
+    }
+}
+
+#[tokio::test]
 async fn an_idempotent_producer_repeats_and_nothing_is_repeated() {
     let node = TestNode::start().await;
     let mut client = node.connect().await;

@@ -62,6 +62,8 @@ pub struct Connection {
     /// The handler that runs, if one does.
     handler: Option<(Started, Pending<Result<Outcome, Fault>>)>,
     answers: VecDeque<(Started, Answer)>,
+    /// Bytes of the answers that are there and wait for one before them.
+    ready_bytes: usize,
     /// Bytes of the requests that have begun and are not answered; also part of the node's sum.
     pending_bytes: usize,
     queued_bytes_max: usize,
@@ -82,6 +84,7 @@ impl Connection {
             inbox: Inbox::new(limits.request_bytes_max),
             handler: None,
             answers: VecDeque::new(),
+            ready_bytes: 0,
             pending_bytes: 0,
             queued_bytes_max: limits.queued_bytes_max,
             outbox: Outbox::default(),
@@ -115,6 +118,11 @@ impl Connection {
             if self.ending.is_some() && flushed && self.handler.is_none() && self.answers.is_empty() {
                 return Ok(self.ending.take().map_or(Poll::Pending, Poll::Ready));
             }
+            // Room that came back goes to the requests that are here already: the socket may have said its
+            // last word, and would never wake us for them.
+            if self.may_start() && self.inbox.holds_frame() {
+                continue;
+            }
             if self.may_read() {
                 match self.inbox.poll_fill(&self.stream, task)? {
                     Poll::Ready(0) => self.half_closed(),
@@ -132,7 +140,7 @@ impl Connection {
             && self.handler.is_none()
             && self.answers.len() < PENDING_MAX
             && (self.answers.is_empty() || self.has_room())
-            && self.outbox.bytes() <= OUTBOX_BYTES_MAX
+            && self.outbox.bytes() + self.ready_bytes <= OUTBOX_BYTES_MAX
     }
 
     fn has_room(&self) -> bool {
@@ -206,7 +214,10 @@ impl Connection {
 
     fn take_outcome(&mut self, started: Started, outcome: Result<Outcome, Fault>) {
         let answer = match outcome {
-            Ok(Outcome::Now(frame)) => Answer::Ready(Some(frame)),
+            Ok(Outcome::Now(frame)) => {
+                self.ready_bytes += frame.len();
+                Answer::Ready(Some(frame))
+            }
             Ok(Outcome::Later(waiting)) => Answer::Waiting(waiting),
             Ok(Outcome::Silent) => Answer::Ready(None),
             Err(fault) => {
@@ -225,7 +236,10 @@ impl Connection {
     fn collect_answers(&mut self, task: &mut Task<'_>) {
         while let Some((started, answer)) = self.answers.front_mut() {
             let frame = match answer {
-                Answer::Ready(frame) => frame.take(),
+                Answer::Ready(frame) => {
+                    self.ready_bytes -= frame.as_ref().map_or(0, Frame::len);
+                    frame.take()
+                }
                 Answer::Waiting(waiting) => match waiting.as_mut().poll(task) {
                     Poll::Pending => return,
                     Poll::Ready(Ok(frame)) => Some(frame),

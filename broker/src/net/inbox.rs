@@ -26,6 +26,15 @@ impl Inbox {
         self.buffer.len()
     }
 
+    /// Whether `next_frame` has something to say.
+    pub fn holds_frame(&self) -> bool {
+        match frame::length(&self.buffer, self.request_bytes_max) {
+            Ok(Some(len)) => self.buffer.len() >= LENGTH_BYTES + len,
+            Ok(None) => false,
+            Err(_) => true,
+        }
+    }
+
     /// The next whole frame, without its length field, in memory that nobody else holds.
     pub fn next_frame(&mut self) -> Result<Option<BytesMut>, FrameError> {
         let Some(len) = frame::length(&self.buffer, self.request_bytes_max)? else { return Ok(None) };
