@@ -7,15 +7,13 @@ use crate::lexer::{Token, TokenKind, tokenize};
 use crate::name::Name;
 use crate::parser::Limits;
 
-/// How many levels of tree weigh as much as one level of brackets.
-const FRAMES_PER_LEVEL: usize = 4;
-
 pub(super) struct Parser<'a> {
     text: &'a str,
     tokens: Vec<Token<'a>>,
     next: usize,
     depth: usize,
     depth_max: usize,
+    height_max: usize,
     /// The height of the highest tree built so far at this level.
     height: usize,
     /// Names bound by the lambdas around the place, innermost last.
@@ -30,6 +28,7 @@ impl<'a> Parser<'a> {
             next: 0,
             depth: 0,
             depth_max: limits.depth_max,
+            height_max: limits.height_max,
             height: 0,
             lambda_names: Vec::new(),
         }
@@ -132,11 +131,11 @@ impl<'a> Parser<'a> {
         Ok(items)
     }
 
-    /// Runs a part one level deeper. A level of parsing costs some ten frames of stack, a level of tree one: hence the share.
+    /// Runs a part one level deeper.
     pub(super) fn deeper<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.depth += 1;
-        if self.depth * FRAMES_PER_LEVEL > self.depth_max {
-            return Err(self.too_deep());
+        if self.depth > self.depth_max {
+            return Err(self.too_deep(self.depth_max, Limits::DEPTH_CONFIG));
         }
         let beside = std::mem::take(&mut self.height);
         let done = part(self)?;
@@ -149,15 +148,13 @@ impl<'a> Parser<'a> {
     /// Notes that a node goes on top of what was built at this level; refuses when the tree would get too high.
     pub(super) fn link(&mut self) -> Result<()> {
         self.height += 1;
-        if self.height > self.depth_max { Err(self.too_deep()) } else { Ok(()) }
+        if self.height > self.height_max { Err(self.too_deep(self.height_max, Limits::HEIGHT_CONFIG)) } else { Ok(()) }
     }
 
-    fn too_deep(&self) -> SqlError {
-        let (limit, config) = (self.depth_max, Limits::DEPTH_CONFIG);
+    fn too_deep(&self, limit: usize, config: &str) -> SqlError {
         let Position { line, column } = self.position();
         SqlError::limit(format!(
-            "line {line}:{column}: The statement nests too deep: {limit} levels are allowed, {} of brackets. The limit is the setting '{config}'.",
-            limit / FRAMES_PER_LEVEL
+            "line {line}:{column}: The statement nests deeper than {limit} levels. The limit is the setting '{config}'."
         ))
     }
 

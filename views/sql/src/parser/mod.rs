@@ -1,6 +1,6 @@
 //! From tokens to statements: recursive descent, with precedence climbing for operators.
 //!
-//! Invariants: no input panics; nesting is bounded by [`Limits::depth_max`], so the call depth and the depth of every tree built are too;
+//! Invariants: no input panics; nesting is bounded by [`Limits`], so the call depth and the depth of every tree built are too;
 //! an error says the first token that does not fit. Absences: nothing is looked up here but session variables; user types stay names.
 
 mod admin;
@@ -28,8 +28,10 @@ use crate::parser::cursor::Parser;
 /// Bounds on what is parsed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How high an expression's tree may be, chains of operators included; brackets and types may nest a quarter of it.
+    /// How deep brackets, calls and types may nest: each level costs the parser some ten frames of stack.
     pub depth_max: usize,
+    /// How high an expression's tree may be, chains of operators (`a + b + ..`) included: what walks the tree needs a frame or two a level.
+    pub height_max: usize,
     /// How many bytes one request's text may have.
     pub text_bytes_max: usize,
 }
@@ -37,9 +39,10 @@ pub struct Limits {
 impl Limits {
     /// The settings' names, for messages and documents.
     pub const DEPTH_CONFIG: &'static str = "views.sql.depth.max";
+    pub const HEIGHT_CONFIG: &'static str = "views.sql.height.max";
     pub const TEXT_CONFIG: &'static str = "views.sql.text.bytes.max";
     /// What the server uses unless told otherwise.
-    pub const STANDARD: Limits = Limits { depth_max: 240, text_bytes_max: 4 * 1024 * 1024 };
+    pub const STANDARD: Limits = Limits { depth_max: 60, height_max: 160, text_bytes_max: 4 * 1024 * 1024 };
 }
 
 /// All statements of a text, in order. DEFINE and UNDEFINE take effect on the statements after them.

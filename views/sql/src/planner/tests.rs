@@ -244,6 +244,20 @@ fn sizes_are_bounded_by_named_settings() {
     assert!(decided(&create).unwrap_err().message.contains(COLUMNS_CONFIG));
 }
 
+/// The deepest trees that the parser lets through must not exhaust the stack of whoever plans them.
+#[test]
+fn what_the_parser_allows_can_be_planned() {
+    let chain = format!("SELECT {} AS x FROM s EMIT CHANGES;", vec!["a"; 155].join(" + "));
+    let nested = format!("SELECT {}a{} AS x FROM s EMIT CHANGES;", "ABS(".repeat(50), ")".repeat(50));
+    let cases = format!("SELECT {}a{} AS x FROM s EMIT CHANGES;", "CASE WHEN a = 1 THEN ".repeat(50), " END".repeat(50));
+    let arrays = format!("SELECT {}a{} AS x FROM s EMIT CHANGES;", "ARRAY[".repeat(50), "]".repeat(50));
+    for text in [chain, nested, cases, arrays] {
+        decided(&text).unwrap_or_else(|error| panic!("{}: {error}", &text[..40]));
+    }
+    let long = format!("SELECT * FROM s WHERE a IN ({}) EMIT CHANGES;", (0..5_000).map(|n| n.to_string()).collect::<Vec<_>>().join(", "));
+    decided(&long).unwrap();
+}
+
 #[test]
 fn planning_is_a_function_of_its_inputs() {
     let text = "CREATE TABLE o AS SELECT a, TOPK(b, 3), COUNT(*) FROM s GROUP BY a HAVING COUNT(*) > 1;";
