@@ -2,7 +2,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use millrace_world::{Disk, OpenMode, create_dir_durably};
+use millrace_world::{Disk, OpenMode, create_dir_durably, sync_names_above};
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::item::{Items, TurnFrame};
@@ -32,6 +32,9 @@ impl Journal {
     /// last run left. `random` names a new ring.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, ring_bytes: u64, random: u64) -> Result<(Journal, Replay), JournalError> {
         create_dir_durably(&*disk, dir).map_err(|e| JournalError::io(dir, e))?;
+        // Once per start: what an earlier start made, partitions' folders beside this one included, may
+        // have names that a power failure would take.
+        sync_names_above(&*disk, dir).map_err(|e| JournalError::io(dir, e))?;
         let Some(loaded) = checkpoint::load(&*disk, dir)? else {
             return Ok((Self::create(disk, dir, ring_bytes, random)?, Replay::default()));
         };

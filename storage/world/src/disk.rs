@@ -79,6 +79,19 @@ pub fn create_dir_durably(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     missing.into_iter().rev().try_for_each(|made| disk.sync_dir(parent_of(made)))
 }
 
+/// Makes the names of a folder, of its neighbours and of all folders above durable. Whoever made them in
+/// an earlier life may have died before doing so, and a folder that is there does not tell.
+pub fn sync_names_above(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    for above in dir.ancestors().filter(|above| above.parent().is_some()) {
+        match disk.sync_dir(parent_of(above)) {
+            // A folder that we may not read is none that we made a name in, nor are those above it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
 /// The folder that holds the name of `path`.
 pub fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))

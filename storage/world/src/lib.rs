@@ -9,6 +9,6 @@ pub mod production;
 mod time;
 mod world;
 
-pub use disk::{Disk, DiskLock, Entry, File, Map, OpenMode, create_dir_durably, parent_of};
+pub use disk::{Disk, DiskLock, Entry, File, Map, OpenMode, create_dir_durably, parent_of, sync_names_above};
 pub use time::Moment;
 pub use world::{Sleep, Task, World};
