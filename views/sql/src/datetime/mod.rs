@@ -64,6 +64,11 @@ impl Pattern {
         resolve::date(&parse::fields(&self.items, text)?, text)
     }
 
+    /// The same, but fields of a time are read and dropped.
+    pub fn parse_date_part(&self, text: &str) -> Result<i32, EvalError> {
+        resolve::date_part(&parse::fields(&self.items, text)?, text)
+    }
+
     /// Milliseconds of the day.
     pub fn parse_time(&self, text: &str) -> Result<i32, EvalError> {
         resolve::time(&parse::fields(&self.items, text)?, text)

@@ -84,6 +84,10 @@ pub(super) fn date(fields: &Fields, text: &str) -> Result<i32, EvalError> {
     if fields.has_time() {
         return Err(bad(text, "Date format contains time field."));
     }
+    date_part(fields, text)
+}
+
+pub(super) fn date_part(fields: &Fields, text: &str) -> Result<i32, EvalError> {
     i32::try_from(days(fields, text)?).map_err(|_| bad(text, "the date is out of range"))
 }
 

@@ -96,7 +96,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         category: "DATE / TIME",
         about: "A text as the number of days since 1970-01-01; PARSE_DATE gives a DATE.",
         overloads: &[strict("(formattedDate STRING, formatPattern STRING) -> INT", |call| {
-            Ok(Value::Int(pattern(call)?.parse_date(call.str(0)?)?))
+            Ok(Value::Int(pattern(call)?.parse_date_part(call.str(0)?)?))
         })],
     },
     Row {

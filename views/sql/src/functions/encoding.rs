@@ -20,16 +20,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         category: "BYTES",
         about: "The bytes that a text spells in an encoding: hex, utf8, ascii or base64.",
         overloads: &[strict("(value STRING, encoding STRING) -> BYTES", |call| {
-            let (text, encoding) = (call.str(0)?, encoding(call.str(1)?)?);
-            Ok(match encoding {
-                // As MIME has it: what is no digit is not looked at.
-                Encoding::Base64 => {
-                    let digits: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "+/=".contains(*c)).collect();
-                    decode(&digits, encoding)?
-                }
-                other => decode(text, other)?,
-            }
-            .into())
+            Ok(decode(call.str(0)?, encoding(call.str(1)?)?)?.into())
         })],
     },
     Row {
@@ -110,7 +101,11 @@ fn decode(text: &str, encoding: Encoding) -> Result<Vec<u8>, EvalError> {
         Encoding::Hex => from_hex(text).ok_or_else(|| EvalError::new("not a text in hex".to_owned())),
         Encoding::Utf8 => Ok(text.as_bytes().to_vec()),
         Encoding::Ascii => Ok(text.chars().map(|c| if c.is_ascii() { c as u8 } else { b'?' }).collect()),
-        Encoding::Base64 => from_base64(text).ok_or_else(|| EvalError::new("not a text in base64".to_owned())),
+        Encoding::Base64 => {
+            // As MIME has it: what is no digit is not looked at.
+            let digits: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "+/=".contains(*c)).collect();
+            from_base64(&digits).ok_or_else(|| EvalError::new("not a text in base64".to_owned()))
+        }
     }
 }
 
