@@ -1,6 +1,9 @@
 //! One broker process and its directory.
+//!
+//! The process ends with the thread that started it: a handle must not outlive its test's thread.
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -118,12 +121,10 @@ impl Broker {
             words.push(format!("{key}={value}"));
         }
         let began = Instant::now();
-        let child = Command::new(&words[0])
-            .args(&words[1..])
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(folder.path()).stdin(Stdio::null()).stdout(output).stderr(errors);
+        die_with_parent(&mut command);
+        let child = command
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", words[0]))?;
         let mut broker = Broker { child, options, folder, data, ports, ready_line: String::new(), started_in: Duration::ZERO };
@@ -239,6 +240,7 @@ impl Broker {
     pub fn rival(&self) -> Command {
         let mut command = Command::new(binary());
         command.arg("start").current_dir(self.folder.path()).stdin(Stdio::null());
+        die_with_parent(&mut command);
         for (key, value) in [
             ("log.dirs", self.data.display().to_string()),
             ("listeners", format!("PLAINTEXT://127.0.0.1:{}", free_port())),
@@ -260,6 +262,17 @@ impl Broker {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+    }
+}
+
+/// A test that is killed itself runs no destructors; the kernel then ends its brokers.
+fn die_with_parent(command: &mut Command) {
+    // SAFETY: between fork and exec only this one system call is made, which takes numbers and allocates nothing.
+    unsafe {
+        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        });
     }
 }
 

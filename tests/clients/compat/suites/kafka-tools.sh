@@ -62,9 +62,9 @@ run() {
   check topics-list 'orders' topics $b --list
   check topics-describe 'PartitionCount: 3.*ReplicationFactor: 1.*retention.ms=900000.*Partition: 2.*Leader: 0.*Isr: 0' topics $b --describe --topic $t
   check topics-describe-overrides 'orders' topics $b --describe --topics-with-overrides
-  check topics-under-replicated '^\s*\x00?$|^$' topics $b --describe --under-replicated-partitions
+  check topics-under-replicated '^[[:space:]]*$' topics $b --describe --under-replicated-partitions
   check topics-alter-partitions '' topics $b --alter --topic $t --partitions 4
-  refuse topics-shrink 'partitions' topics $b --alter --topic $t --partitions 2
+  refuse topics-shrink 'not be an increase|fewer|INVALID_PARTITIONS' topics $b --alter --topic $t --partitions 2
 
   feed produce-lines '' produce $b --topic $t --reader-property parse.key=true --reader-property key.separator=: <<< $'k1:v1\nk2:v2\nk1:v3'
   for codec in gzip snappy lz4 zstd; do
@@ -76,7 +76,10 @@ run() {
   feed produce-headers '' produce $b --topic headed --reader-property parse.headers=true --reader-property parse.key=true <<< $'h:1\tk\tv'
   check consume-headers 'h:1.k.v' consume $b --topic headed --from-beginning --max-messages 1 --timeout-ms 20000 --formatter-property print.headers=true --formatter-property print.key=true
   check consume-all 'Processed a total of 3 messages' consume $b --topic $t --from-beginning --max-messages 3 --timeout-ms 20000 --formatter-property print.key=true --formatter-property print.offset=true --formatter-property print.partition=true --formatter-property print.timestamp=true
-  check consume-offset 'Processed a total of 1 messages' consume $b --topic "codec-lz4" --partition 0 --offset earliest --max-messages 1 --timeout-ms 20000 || true
+  check topics-create-single '' topics $b --create --topic single --partitions 1
+  feed produce-single '' produce $b --topic single <<< $'0\n1\n2'
+  check consume-offset '1.2.Processed a total of 2 messages' consume $b --topic single --partition 0 --offset 1 --max-messages 2 --timeout-ms 20000
+  check consume-offset-earliest 'Processed a total of 3 messages' consume $b --topic single --partition 0 --offset earliest --max-messages 3 --timeout-ms 20000
   check consume-group 'Processed a total of 3 messages' consume $b --topic $t --group readers --from-beginning --max-messages 3 --timeout-ms 20000
   check consume-committed 'Processed a total of 3 messages' consume $b --topic $t --from-beginning --isolation-level read_committed --max-messages 3 --timeout-ms 20000
   check consume-pattern 'Processed a total of 4 messages' consume $b --include 'codec-.*' --from-beginning --max-messages 4 --timeout-ms 20000
@@ -92,7 +95,7 @@ run() {
   check groups-to-datetime 'readers +orders' groups $b --reset-offsets --group readers --topic $t --to-datetime 2020-01-01T00:00:00.000 --execute
   check groups-delete-offsets 'Successful|orders' groups $b --delete-offsets --group readers --topic $t
   check groups-delete 'successful' groups $b --delete --group readers
-  refuse groups-delete-absent 'does not exist|not found|could not be deleted' groups $b --delete --group absent
+  judge any groups-delete-absent 'GroupIdNotFound' groups $b --delete --group absent < /dev/null
   check all-groups-list '' all-groups $b --list
 
   check offsets-latest 'orders:[0-3]:[0-9]+' offsets $b --topic $t
