@@ -23,6 +23,9 @@ struct Wish {
 }
 
 pub async fn handle(ctx: &Context, request: DescribeConfigsRequest, version: i16) -> DescribeConfigsResponse {
+    if request.resources.len() > RESOURCES_MAX {
+        return too_many(request);
+    }
     let kinds = version >= 3;
     let wish = Wish { synonyms: request.include_synonyms, documentation: kinds && request.include_documentation, kinds };
     let results = ctx.node.cluster.look(|cluster| {
@@ -44,6 +47,20 @@ pub async fn handle(ctx: &Context, request: DescribeConfigsRequest, version: i16
         each.collect()
     });
     DescribeConfigsResponse::default().with_results(results)
+}
+
+/// A few bytes name a resource, and each is answered with kilobytes.
+const RESOURCES_MAX: usize = 50_000;
+
+fn too_many(request: DescribeConfigsRequest) -> DescribeConfigsResponse {
+    let refused = request.resources.into_iter().map(|resource| {
+        DescribeConfigsResult::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name)
+            .with_error_code(ErrorCode::InvalidRequest.code())
+            .with_error_message(None)
+    });
+    DescribeConfigsResponse::default().with_results(refused.collect())
 }
 
 fn describe(cluster: Cluster<'_>, resource: &DescribeConfigsResource, wish: Wish) -> Result<Vec<DescribeConfigsResourceResult>, ApiError> {

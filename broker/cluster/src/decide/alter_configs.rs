@@ -2,13 +2,13 @@
 //!
 //! The legacy request states all of a resource's configs, so what it does not name is taken away; the
 //! incremental one states changes. Both end in the same check of the whole set that would result.
-use super::{Cluster, Decision, Reason, Refusal, refuse};
+use super::{Cluster, Decision, Reason, Refusal, refuse, repeated};
 use crate::config::{Key, Kind, Map, TopicSettings, broker_key, check, group_key, topic_key};
 use crate::image::Image;
 use crate::record::{Record, Scope};
 
 /// What a request wants to configure, as the client names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
     Topic(String),
     /// A node id, or empty for every broker.
@@ -56,12 +56,13 @@ pub fn legacy_alter(cluster: Cluster<'_>, asks: &[ConfigAsk]) -> Decision<Vec<Re
 type Plan = fn(&Scope, &Map, &ConfigAsk) -> Result<Map, Refusal>;
 
 fn alter(cluster: Cluster<'_>, asks: &[ConfigAsk], plan: Plan) -> Decision<Vec<Result<(), Refusal>>> {
+    let twice = repeated(asks.iter().map(|ask| &ask.resource));
     let mut image = cluster.image.clone();
     let mut records = Vec::new();
     let reply = asks
         .iter()
         .map(|ask| {
-            if asks.iter().filter(|other| other.resource == ask.resource).count() > 1 {
+            if twice.contains(&ask.resource) {
                 return refuse(Reason::InvalidRequest, "Each resource must appear at most once.");
             }
             let scope = scope_of(cluster, &ask.resource)?;
@@ -160,8 +161,8 @@ fn table_default(key: &Key) -> Option<String> {
 }
 
 fn no_duplicates(ask: &ConfigAsk) -> Result<(), Refusal> {
-    let repeated = |at: usize| ask.changes[..at].iter().any(|other| other.name == ask.changes[at].name);
-    if (0..ask.changes.len()).any(repeated) { refuse(Reason::InvalidRequest, "Error due to duplicate config keys") } else { Ok(()) }
+    let twice = repeated(ask.changes.iter().map(|change| change.name.as_str()));
+    if twice.is_empty() { Ok(()) } else { refuse(Reason::InvalidRequest, "Error due to duplicate config keys") }
 }
 
 fn no_nulls(ask: &ConfigAsk) -> Result<(), Refusal> {

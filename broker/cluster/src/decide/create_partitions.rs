@@ -1,6 +1,6 @@
 //! CreatePartitions: a topic only ever grows.
 use super::placement::{check_manual, spread};
-use super::{Cluster, Decision, Reason, Refusal, refuse};
+use super::{Cluster, Decision, Reason, Refusal, refuse, repeated};
 use crate::image::{Image, TopicEntry};
 use crate::record::{GroupNumber, Record};
 
@@ -17,12 +17,13 @@ pub struct MorePartitions {
 
 /// Answers each topic in its place.
 pub fn create_partitions(cluster: Cluster<'_>, asks: &[MorePartitions]) -> Decision<Vec<Result<(), Refusal>>> {
+    let twice = repeated(asks.iter().map(|ask| ask.topic.as_str()));
     let mut image = cluster.image.clone();
     let mut records = Vec::new();
     let reply = asks
         .iter()
         .map(|ask| {
-            if asks.iter().filter(|other| other.topic == ask.topic).count() > 1 {
+            if twice.contains(ask.topic.as_str()) {
                 return refuse(Reason::InvalidRequest, "Duplicate topic name.");
             }
             for record in grow(&image, ask)? {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::alter_configs::validate_topic_configs;
-use super::names::{validate_name, validate_no_collision};
+use super::names::{MetricNames, validate_name};
 use super::placement::{check_manual, spread};
-use super::{Cluster, Decision, Reason, Refusal, refuse};
+use super::{Cluster, Decision, Reason, Refusal, refuse, repeated};
 use crate::config::Map;
 use crate::image::Image;
 use crate::record::{GroupNumber, Record, Scope};
@@ -54,14 +54,23 @@ pub fn create_topics(
     topics: &[NewTopic],
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decision<Vec<Result<CreatedTopic, Refusal>>> {
-    let mut scratch = Scratch { image: cluster.image.clone(), records: Vec::new(), partitions: 0 };
-    let reply = topics.iter().map(|topic| create_one(cluster, topic, topics, new_id, &mut scratch)).collect();
+    let twice = repeated(topics.iter().map(|topic| topic.name.as_str()));
+    let metric_names = MetricNames::of(cluster.image);
+    let mut scratch = Scratch { image: cluster.image.clone(), metric_names, records: Vec::new(), partitions: 0 };
+    let create = |topic: &NewTopic| {
+        if twice.contains(topic.name.as_str()) {
+            return refuse(Reason::InvalidRequest, "Duplicate topic name.");
+        }
+        create_one(cluster, topic, new_id, &mut scratch)
+    };
+    let reply = topics.iter().map(create).collect();
     Decision { records: scratch.records, reply }
 }
 
 /// The image as it will be after the items before this one.
 struct Scratch {
     image: Image,
+    metric_names: MetricNames,
     records: Vec<Record>,
     partitions: usize,
 }
@@ -69,13 +78,9 @@ struct Scratch {
 fn create_one(
     cluster: Cluster<'_>,
     topic: &NewTopic,
-    all: &[NewTopic],
     new_id: &mut dyn FnMut() -> Uuid,
     scratch: &mut Scratch,
 ) -> Result<CreatedTopic, Refusal> {
-    if all.iter().filter(|other| other.name == topic.name).count() > 1 {
-        return refuse(Reason::InvalidRequest, "Duplicate topic name.");
-    }
     if topic.name == "__cluster_metadata" {
         return refuse(Reason::InvalidRequest, "Creation of internal topic __cluster_metadata is prohibited.");
     }
@@ -83,7 +88,7 @@ fn create_one(
     if scratch.image.topic(&topic.name).is_some() {
         return refuse(Reason::TopicExists, format!("Topic '{}' already exists.", topic.name));
     }
-    validate_no_collision(&scratch.image, &topic.name)?;
+    scratch.metric_names.check(&topic.name)?;
     let overrides = topic_overrides(cluster, topic)?;
     let placement = place(cluster, topic, &scratch.image)?;
     scratch.partitions = scratch.partitions.saturating_add(placement.len());
@@ -98,6 +103,7 @@ fn create_one(
         replication_factor: placement.first().map_or(0, |nodes| i16::try_from(nodes.len()).unwrap_or(i16::MAX)),
         overrides,
     };
+    scratch.metric_names.add(&topic.name);
     scratch.write(Record::Topic { name: topic.name.clone(), id });
     let groups = scratch.image.next_group().0..;
     for ((index, group), replicas) in (0..).zip(groups).zip(placement) {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Cluster, Decision, Reason, Refusal, refuse};
+use super::{Cluster, Decision, Reason, Refusal, refuse, repeated};
 use crate::image::TopicEntry;
 use crate::record::Record;
 
@@ -18,12 +18,12 @@ pub struct TopicRef {
 /// Answers each topic in its place with what was deleted.
 pub fn delete_topics(cluster: Cluster<'_>, topics: &[TopicRef]) -> Decision<Vec<Result<Arc<TopicEntry>, Refusal>>> {
     let found: Vec<_> = topics.iter().map(|topic| find(cluster, topic)).collect();
+    let twice = repeated(found.iter().flatten().map(|topic| topic.id));
     let mut records = Vec::new();
     let reply: Vec<_> = (0..found.len())
         .map(|at| {
             let topic = found[at].clone()?;
-            let twice = found.iter().flatten().filter(|other| other.id == topic.id).count() > 1;
-            if twice {
+            if twice.contains(&topic.id) {
                 let what = if topics[at].name.is_some() { "Duplicate topic name." } else { "Duplicate topic id." };
                 return refuse(Reason::InvalidRequest, what);
             }

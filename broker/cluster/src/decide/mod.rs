@@ -19,6 +19,8 @@ pub use names::{is_internal, validate_name};
 pub use producer_ids::{ProducerIdBlock, allocate_producer_ids};
 pub use register::{Registration, register};
 
+use std::collections::BTreeSet;
+
 use crate::config::{BrokerSettings, Layers, Map};
 use crate::record::{Record, Scope};
 use crate::image::Image;
@@ -73,6 +75,12 @@ pub enum Reason {
     InvalidRequest,
     PolicyViolation,
     TopicDeletionDisabled,
+}
+
+/// The items that a request names more than once. Found in one pass: a request may name a million.
+fn repeated<T: Ord + Copy>(items: impl Iterator<Item = T>) -> BTreeSet<T> {
+    let mut seen = BTreeSet::new();
+    items.filter(|item| !seen.insert(*item)).collect()
 }
 
 pub(crate) fn refuse<T>(reason: Reason, message: impl Into<String>) -> Result<T, Refusal> {

@@ -1,4 +1,6 @@
 //! What a topic may be called.
+use std::collections::BTreeMap;
+
 use super::{Reason, Refusal, refuse};
 use crate::image::Image;
 
@@ -27,14 +29,28 @@ pub fn validate_name(name: &str) -> Result<(), Refusal> {
 }
 
 /// `a.b` and `a_b` make the same metric name, so Kafka lets only one of them exist.
-pub(super) fn validate_no_collision(image: &Image, name: &str) -> Result<(), Refusal> {
-    if !name.contains(['.', '_']) {
-        return Ok(());
+#[derive(Debug)]
+pub(super) struct MetricNames(BTreeMap<String, String>);
+
+impl MetricNames {
+    pub(super) fn of(image: &Image) -> Self {
+        let mut names = Self(BTreeMap::new());
+        image.topics().for_each(|topic| names.add(&topic.name));
+        names
     }
-    let folded = name.replace('.', "_");
-    match image.topics().find(|topic| topic.name != name && topic.name.replace('.', "_") == folded) {
-        Some(other) => refuse(Reason::InvalidTopic, format!("Topic '{name}' collides with existing topic: {}", other.name)),
-        None => Ok(()),
+
+    pub(super) fn add(&mut self, topic: &str) {
+        // Only names with one of the two can meet another's.
+        if topic.contains(['.', '_']) {
+            self.0.insert(topic.replace('.', "_"), topic.to_owned());
+        }
+    }
+
+    pub(super) fn check(&self, topic: &str) -> Result<(), Refusal> {
+        match self.0.get(&topic.replace('.', "_")) {
+            Some(other) if other != topic => refuse(Reason::InvalidTopic, format!("Topic '{topic}' collides with existing topic: {other}")),
+            _ => Ok(()),
+        }
     }
 }
 
