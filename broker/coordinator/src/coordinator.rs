@@ -182,6 +182,9 @@ impl Coordinator {
         if ask.group.is_empty() {
             return Err(GroupError::InvalidGroupId);
         }
+        if ask.log_bytes() > self.config.commit_bytes_max {
+            return Err(GroupError::CommitTooLarge);
+        }
         let id = ask.group.clone();
         match self.groups.get(&id) {
             Some(group) => group.check_commit(&ask.member, ask.instance.as_deref(), ask.generation)?,
@@ -216,12 +219,11 @@ impl Coordinator {
         let mut effects = Effects::default();
         let reply = self
             .with_group(group, now, &mut effects, |group, turn| {
-                // Of a group whose subscriptions cannot be read nothing may be taken while it is in use.
-                if partitions.iter().any(|at| group.check_offset_delete(&at.topic) == Err(GroupError::NonEmptyGroup)) {
-                    return Err(GroupError::NonEmptyGroup);
-                }
+                let in_use = group.topics_in_use()?;
                 let results = partitions.iter().map(|at| {
-                    group.check_offset_delete(&at.topic)?;
+                    if in_use.contains(&at.topic) {
+                        return Err(GroupError::SubscribedToTopic);
+                    }
                     group.forget_offset(at, &mut turn.effects.records);
                     Ok(())
                 });

@@ -27,4 +27,6 @@ pub enum GroupError {
     SubscribedToTopic,
     #[error("the note stored with the offset is too long")]
     OffsetMetadataTooLarge,
+    #[error("the commit is larger than a batch may be")]
+    CommitTooLarge,
 }

@@ -41,6 +41,14 @@ pub struct CommitOffsets {
     pub offsets: Vec<CommitOffset>,
 }
 
+impl CommitOffsets {
+    /// About what it takes in the log: names, notes, and the fixed fields of keys, values and records.
+    pub(crate) fn log_bytes(&self) -> usize {
+        const FIXED: usize = 60;
+        self.offsets.iter().map(|offset| FIXED + self.group.len() + offset.topic.len() + offset.metadata.len()).sum()
+    }
+}
+
 /// What was committed for a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {

@@ -45,6 +45,7 @@ fn config() -> CoordinatorConfig {
         session_timeout_max_ms: 60_000,
         group_size_max: 3,
         offset_metadata_bytes_max: 10,
+        commit_bytes_max: 1000,
         offsets_retention_ms: 60_000,
         expiry_interval_ms: 20_000,
     }

@@ -102,6 +102,7 @@ fn config() -> CoordinatorConfig {
         session_timeout_max_ms: 1_800_000,
         group_size_max: 4,
         offset_metadata_bytes_max: 10,
+        commit_bytes_max: 1000,
         offsets_retention_ms: 100_000,
         expiry_interval_ms: 50_000,
     }

@@ -145,6 +145,7 @@ pub fn group_code(error: GroupError) -> ErrorCode {
         GroupError::NonEmptyGroup => ErrorCode::NonEmptyGroup,
         GroupError::SubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
         GroupError::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
+        GroupError::CommitTooLarge => ErrorCode::InvalidCommitOffsetSize,
     }
 }
 

@@ -116,6 +116,7 @@ pub fn coordinator_config(settings: &BrokerSettings<'_>) -> CoordinatorConfig {
         session_timeout_max_ms: int("group.max.session.timeout.ms"),
         group_size_max: size("group.max.size"),
         offset_metadata_bytes_max: size("offset.metadata.max.bytes"),
+        commit_bytes_max: size("message.max.bytes"),
         offsets_retention_ms: settings.number("offsets.retention.minutes").saturating_mul(60_000),
         expiry_interval_ms: settings.number("offsets.retention.check.interval.ms").max(1),
     }

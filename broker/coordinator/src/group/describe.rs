@@ -73,17 +73,13 @@ impl Group {
         Some(all)
     }
 
-    /// May the offsets of `topic` be taken away?
-    pub fn check_offset_delete(&self, topic: &str) -> Result<(), GroupError> {
+    /// The topics of which no offsets may be taken away. An error if that cannot be told of a group in
+    /// use: then none may.
+    pub fn topics_in_use(&self) -> Result<BTreeSet<String>, GroupError> {
         if self.state == GroupState::Empty {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
-        match self.subscribed_topics() {
-            Some(topics) if topics.contains(topic) => Err(GroupError::SubscribedToTopic),
-            Some(_) => Ok(()),
-            None if self.protocol_type.as_deref() == Some("consumer") => Err(GroupError::SubscribedToTopic),
-            None => Err(GroupError::NonEmptyGroup),
-        }
+        self.subscribed_topics().ok_or(GroupError::NonEmptyGroup)
     }
 
     /// May the group be taken away?

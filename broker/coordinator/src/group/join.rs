@@ -103,7 +103,7 @@ impl Group {
 
     /// The member must be of the group's kind and share a protocol with everybody in it.
     fn supports(&self, ask: &JoinGroup) -> bool {
-        if ask.protocol_type.is_empty() || ask.protocols.is_empty() {
+        if ask.protocol_type.is_empty() || ask.protocols.is_empty() || ask.protocols.len() > CoordinatorConfig::PROTOCOLS_MAX {
             return false;
         }
         if self.members.is_empty() {
