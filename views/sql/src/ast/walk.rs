@@ -136,6 +136,7 @@ impl Expression {
 
 type Change<'a, E> = &'a mut dyn FnMut(Expression) -> Result<Expression, E>;
 
+#[expect(clippy::boxed_local, reason = "the parts come in boxes and go back into them")]
 fn boxed<E>(inner: Box<Expression>, change: Change<'_, E>) -> Result<Box<Expression>, E> {
     change(*inner).map(Box::new)
 }

@@ -82,9 +82,7 @@ impl Parser<'_> {
     }
 
     fn join_kind(&mut self) -> Result<Option<JoinKind>> {
-        let kind = if self.at_word("JOIN") {
-            JoinKind::Inner
-        } else if self.take_word("INNER") {
+        let kind = if self.at_word("JOIN") || self.take_word("INNER") {
             JoinKind::Inner
         } else if self.take_word("LEFT") {
             self.take_word("OUTER");

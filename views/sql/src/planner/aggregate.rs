@@ -87,7 +87,7 @@ impl Planner<'_> {
             (Some(_), None) => Err(SqlError::definition("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")),
             (None, Some(name)) => {
                 let plain: Vec<&Item> = items.iter().filter(|item| self.aggregate_in(&item.expression).is_none()).collect();
-                if plain.is_empty() && target == Target::Client && query.window.is_none() {
+                if plain.is_empty() && target == Target::Client {
                     return Ok(true);
                 }
                 if plain.is_empty() {

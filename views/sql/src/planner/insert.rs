@@ -172,10 +172,10 @@ fn widens(from: &SqlType, to: &SqlType) -> bool {
     if from == to {
         return true;
     }
-    match (from.base(), to.base()) {
-        (BaseType::Integer, BaseType::BigInt | BaseType::Double) | (BaseType::BigInt, BaseType::Double) => true,
-        (BaseType::Decimal, BaseType::Double) => true,
-        (BaseType::Integer | BaseType::BigInt | BaseType::Decimal, BaseType::Decimal) => true,
-        _ => false,
-    }
+    matches!(
+        (from.base(), to.base()),
+        (BaseType::Integer, BaseType::BigInt)
+            | (BaseType::Integer | BaseType::BigInt | BaseType::Decimal, BaseType::Double)
+            | (BaseType::Integer | BaseType::BigInt | BaseType::Decimal, BaseType::Decimal)
+    )
 }

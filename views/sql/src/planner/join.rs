@@ -15,7 +15,7 @@ use crate::types::SqlType;
 
 impl Planner<'_> {
     /// The query's FROM clause as a step with its key.
-    pub(crate) fn from_clause(&self, query: &Query, scope: &mut Scope) -> Result<Keyed> {
+    pub(crate) fn plan_from(&self, query: &Query, scope: &mut Scope) -> Result<Keyed> {
         let mut left = self.source_keyed(scope, 0)?;
         // All conditions and columns are read before any step is made: their faults are told first.
         let conditions = query.joins.iter().enumerate().map(|(index, clause)| self.join_condition(clause, scope, index + 1));

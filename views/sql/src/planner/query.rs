@@ -28,7 +28,7 @@ impl Planner<'_> {
         let mut scope = Scope::of(self, query)?;
         check_value_formats(query, &scope)?;
         scope.window_bounds = query.window.is_some();
-        let mut keyed = self.from_clause(query, &mut scope)?;
+        let mut keyed = self.plan_from(query, &mut scope)?;
         let filter = match &query.filter {
             Some(filter) => Some(self.replace_times(self.prepare(filter, &scope, Clause::Where)?)?),
             None => None,
