@@ -106,7 +106,10 @@ fn shown(call: &Call<'_>) -> Result<Value, EvalError> {
     Ok(Value::array(call.arguments.iter().zip(call.types).map(text)))
 }
 
-const AGGREGATES: &[(&str, &[(&str, usize, Factory)])] = &[
+/// A signature, how many trailing parameters are constants, and what makes the aggregator.
+type AggregateRow = (&'static str, usize, Factory);
+
+const AGGREGATES: &[(&str, &[AggregateRow])] = &[
     ("TEST_UDAF", &[
         ("(value BIGINT) -> BIGINT", 0, lengths),
         ("(value INT) -> BIGINT", 0, lengths),

@@ -1,6 +1,7 @@
 //! Changes as records of the sink topic.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use millrace_formats::{Codec, ColumnSpec, Side, codec, window};
 use millrace_sql::plan::{DataSource, WindowType};
 use millrace_sql::schema::{Role, Schema};
@@ -50,7 +51,7 @@ impl Sink {
     pub fn write(
         &self,
         change: &Change,
-        headers: &std::sync::Arc<[Header]>,
+        headers: &Arc<[Header]>,
         context: &mut Context<'_>,
     ) -> Result<Option<OutputRecord>, EngineError> {
         let key = match &change.key {
@@ -82,6 +83,6 @@ impl Sink {
                 (self.value.encode(&values)?, timestamp)
             }
         };
-        Ok(Some(OutputRecord { key, value: value.map(Bytes::from), timestamp, headers: std::sync::Arc::clone(headers) }))
+        Ok(Some(OutputRecord { key, value, timestamp, headers: Arc::clone(headers) }))
     }
 }

@@ -93,7 +93,7 @@ fn push_field(line: &mut String, field: &str, first: bool, delimiter: char) {
             (first && !start.is_ascii_alphanumeric())
                 || start <= '#'
                 || end <= ' '
-                || field.contains(|c| matches!(c, '\n' | '\r' | '"') || c == delimiter)
+                || field.contains(['\n', '\r', '"', delimiter])
         }
         _ => first,
     };

@@ -79,7 +79,7 @@ mod tests {
             (SqlType::String, Value::from("é"), "é".as_bytes().to_vec()),
         ] {
             let codec = kafka(sql_type);
-            assert_eq!(codec.encode(&[value.clone()]).unwrap().unwrap(), bytes);
+            assert_eq!(codec.encode(std::slice::from_ref(&value)).unwrap().unwrap(), bytes);
             assert_eq!(codec.decode(&bytes).unwrap().unwrap(), [value]);
         }
     }
