@@ -246,13 +246,13 @@ impl<'a> Compiler<'a> {
         }
         let all_null = |what: &str| {
             CompileError::new(format!(
-                "Cannot construct a map with all NULL {what} (see https://github.com/confluentinc/ksql/issues/4239). As a workaround, you may cast a NULL value to the desired type."
+                "Cannot construct a map with all NULL {what}s (see https://github.com/confluentinc/ksql/issues/4239). As a workaround, you may cast a NULL {what} to the desired type."
             ))
         };
         let (key_type, keys) = self.coerced(&entries.iter().map(|(key, _)| key).collect::<Vec<_>>())?;
-        let key_type = key_type.ok_or_else(|| all_null("keys"))?;
+        let key_type = key_type.ok_or_else(|| all_null("key"))?;
         let (value_type, values) = self.coerced(&entries.iter().map(|(_, value)| value).collect::<Vec<_>>())?;
-        let value_type = value_type.ok_or_else(|| all_null("values"))?;
+        let value_type = value_type.ok_or_else(|| all_null("value"))?;
         Ok(Expr::new(Node::Map(keys.into_iter().zip(values).collect()), SqlType::map(key_type, value_type)))
     }
 

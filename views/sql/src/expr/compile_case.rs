@@ -51,7 +51,8 @@ impl Compiler<'_> {
                 (None, Some(first)) => common = Some(first.clone()),
                 (Some(known), Some(own)) if known != own => {
                     return Err(CompileError::new(format!(
-                        "Invalid Case expression. Type for all 'THEN' clauses should be the same.\nTHEN expression '{}' has type: {own}.\nPrevious THEN expression(s) type: {known}.",
+                        "Invalid Case expression. Type for all 'THEN' clauses should be the same.\nTHEN expression 'WHEN {} THEN {}' has type: {own}.\nPrevious THEN expression(s) type: {known}.",
+                        shown(&branch.when),
                         shown(&branch.then)
                     )));
                 }

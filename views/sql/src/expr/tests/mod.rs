@@ -135,7 +135,7 @@ fn lists_are_brought_to_one_type() {
         ("ARRAY[I / 0, 1]", "ARRAY<INTEGER> [null, 1]"),
         ("ARRAY[NULL]", "REFUSED Cannot construct an array with all NULL elements (see https://github.com/confluentinc/ksql/issues/4239). As a workaround, you may cast a NULL value to the desired type."),
         ("MAP('k' := I, 'l' := L)", "MAP<STRING, BIGINT> {l=7000000000, k=5}"),
-        ("MAP(NULL := 1)", "REFUSED Cannot construct a map with all NULL keys (see https://github.com/confluentinc/ksql/issues/4239). As a workaround, you may cast a NULL value to the desired type."),
+        ("MAP(NULL := 1)", "REFUSED Cannot construct a map with all NULL keys (see https://github.com/confluentinc/ksql/issues/4239). As a workaround, you may cast a NULL key to the desired type."),
         ("STRUCT(X := I, Y := S)", "STRUCT<`X` INTEGER, `Y` STRING> Struct{X=5,Y=Hello}"),
         ("STRUCT(X := 1, X := 2)", "REFUSED Duplicate field names found in STRUCT: 'X, X'"),
     ]);
