@@ -218,7 +218,9 @@ impl Recovery<'_> {
         self.disk.sync_dir(self.dir).map_err(LogError::io(SYNC, self.dir))?;
         if let Some(segment) = kept {
             bytes += looks[0].len - broken.position;
-            segment.file()?.set_len(broken.position).map_err(LogError::io("cut", &segment.path))?;
+            // Durably: the segment may be sealed next, and what is behind its end must not come back.
+            let file = segment.file()?;
+            file.set_len(broken.position).and_then(|()| file.sync_data()).map_err(LogError::io("cut", &segment.path))?;
         }
         warn!(dir = %self.dir.display(), index, bytes, why = broken.why, "the log's end was torn by a crash and is cut off");
         self.recovered.cut = Some(Cut { index, bytes, why: broken.why });
