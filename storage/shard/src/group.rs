@@ -124,11 +124,7 @@ impl Group {
         for item in incoming {
             match item {
                 Incoming::Append(mail) => {
-                    if let Err(refusal) = &gate {
-                        mail.answer.send(Err(refusal.clone()));
-                        continue;
-                    }
-                    if let Fate::Stamped(frame) = self.admit_batch(mail, &mut next, epoch, now_ms) {
+                    if let Fate::Stamped(frame) = self.admit_batch(mail, &gate, &mut next, epoch, now_ms) {
                         frames.push(frame);
                     }
                 }
@@ -162,14 +158,24 @@ impl Group {
         if self.replica.takes_proposals() { Ok(()) } else { Err(AppendError::NotLeader) }
     }
 
-    fn admit_batch(&mut self, mail: AppendMail, next: &mut Offset, epoch: Epoch, now_ms: i64) -> Fate {
+    fn admit_batch(&mut self, mail: AppendMail, gate: &Result<(), AppendError>, next: &mut Offset, epoch: Epoch, now_ms: i64) -> Fate {
         let AppendMail { mut batch, mut header, options, answer, .. } = mail;
+        let known = options.origin == Origin::Client && header.producer_id.is_some();
+        match gate {
+            Ok(()) => {}
+            // A batch that is there already needs no room.
+            Err(AppendError::DiskFull) if known => {}
+            Err(refusal) => {
+                answer.send(Err(refusal.clone()));
+                return Fate::Settled;
+            }
+        }
         if let Some(expected) = options.expected_end.filter(|expected| *expected != *next) {
             answer.send(Err(AppendError::EndMoved { expected, end: *next }));
             return Fate::Settled;
         }
         let producers = self.replica.log_mut().0.producers_mut();
-        if options.origin == Origin::Client && header.producer_id.is_some() {
+        if known {
             match producers.check(&header) {
                 Verdict::Append => {}
                 Verdict::Duplicate { base_offset, last_offset, timestamp } => {
@@ -187,6 +193,10 @@ impl Group {
                     return Fate::Settled;
                 }
             }
+        }
+        if let Err(refusal) = gate {
+            answer.send(Err(refusal.clone()));
+            return Fate::Settled;
         }
         stamp(&mut batch, *next, epoch);
         header.base_offset = *next;

@@ -72,8 +72,11 @@ impl Shard {
         for slot in 0..self.slots.len() {
             let Some(group) = &mut self.slots[slot] else { continue };
             if group.trim_owed.is_some() {
-                group.pay_trim();
+                let paid = group.pay_trim();
                 group.publish();
+                if let Err(e) = paid {
+                    return self.fail_volume(&e);
+                }
             }
             let log = &group.replica.log().0;
             if !group.replica.is_leader() {
@@ -114,14 +117,16 @@ impl Shard {
         self.rounds.clean = self.world.now();
         let Some(group) = self.group_mut(at) else { return };
         group.cleaning = false;
-        let installed = cleaned.and_then(|cleaned| group.replica.log_mut().0.install_clean(cleaned));
+        let installed = cleaned.map(|cleaned| group.replica.log_mut().0.install_clean(cleaned));
         match installed {
-            Ok(CleanReport { bytes_before, bytes_after, records_removed }) => {
+            Ok(Ok(CleanReport { bytes_before, bytes_after, records_removed })) => {
                 debug!(group = %at.group, bytes_before, bytes_after, records_removed, "cleaned");
                 group.publish();
             }
+            // The names in the folder are in doubt.
+            Ok(Err(e)) if !e.is_disk_full() => self.fail_volume(&e),
             // The log is as it was. The next round tries again.
-            Err(e) => {
+            Ok(Err(e)) | Err(e) => {
                 warn!(group = %at.group, "cleaning failed: {e}");
                 let later = self.world.now() + Duration::from_millis(self.settings.clean_check_ms);
                 self.rounds.clean = later;

@@ -279,8 +279,11 @@ impl Shard {
             };
             assert!(progress.messages.is_empty(), "a group of one has nobody to write to");
             group.trim_owed = group.trim_owed.max(progress.trim_to);
-            group.pay_trim();
+            let paid = group.pay_trim();
             group.publish();
+            if let Err(e) = paid {
+                return self.fail_volume(&e);
+            }
         }
     }
 
@@ -357,13 +360,14 @@ impl Shard {
 
 impl Group {
     /// Moves the log's start, if that is owed. Where the disk has no room for it, later.
-    pub(crate) fn pay_trim(&mut self) {
-        let Some(to) = self.trim_owed else { return };
-        let group = self.address.group;
+    pub(crate) fn pay_trim(&mut self) -> Result<(), LogError> {
+        let Some(to) = self.trim_owed else { return Ok(()) };
         match self.replica.log_mut().0.trim_to(to) {
             Ok(()) => self.trim_owed = None,
-            Err(e) => warn!(%group, "the start of the log cannot be moved yet: {e}"),
+            Err(e) if e.is_disk_full() => warn!(group = %self.address.group, "the start of the log cannot be moved yet: {e}"),
+            Err(e) => return Err(e),
         }
+        Ok(())
     }
 
     /// Everything on the disk; the index up to which that is so.

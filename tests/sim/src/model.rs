@@ -110,13 +110,17 @@ impl Model {
         Ok(())
     }
 
-    /// After a power failure: what was promised without a flush may be gone, from some point on.
-    pub fn power_failed(&mut self, end: i64) -> Result<(), String> {
-        let lost = self.known.split_off(&end);
-        match lost.iter().find(|(_, known)| known.durable) {
-            Some((offset, known)) => Err(format!("{}: {:?} at offset {offset} was acknowledged, and the log ends at {end}", self.name, known.value)),
-            None => Ok(()),
+    /// After a power failure: what was promised without a flush may be gone, from some point on, and
+    /// what was refused there may have come back.
+    pub fn power_failed(&mut self, end: i64, flushed: bool) -> Result<(), String> {
+        if let Some((offset, known)) = self.known.range(end..).find(|(_, known)| known.durable) {
+            return Err(format!("{}: {:?} at offset {offset} was acknowledged, and the log ends at {end}", self.name, known.value));
         }
+        self.known.retain(|_, known| known.durable);
+        if !flushed {
+            self.fates.values_mut().for_each(|fate| *fate = Fate::Unknown);
+        }
+        Ok(())
     }
 
     /// Reads the whole log and holds it against all that is known. What it finds is known from now on.

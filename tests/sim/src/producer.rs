@@ -21,6 +21,7 @@ pub struct Producer {
     next_value: u64,
     next_sequence: i32,
     epoch: i16,
+    overtook: bool,
     outstanding: VecDeque<Sent>,
     /// The last batches that were acknowledged, to send again on purpose.
     acknowledged: VecDeque<(BytesMut, i64)>,
@@ -32,6 +33,10 @@ struct Sent {
     batch: BytesMut,
     values: Vec<Value>,
     reply: Option<AppendReply>,
+    /// At least once.
+    refused: bool,
+    /// Nothing was outstanding before it when it was last sent: it must be in order.
+    first: bool,
 }
 
 /// What an answer came to, for the trace.
@@ -49,6 +54,7 @@ impl Producer {
             next_value: 0,
             next_sequence: 0,
             epoch: 0,
+            overtook: false,
             outstanding: VecDeque::new(),
             acknowledged: VecDeque::new(),
             again: Vec::new(),
@@ -75,7 +81,8 @@ impl Producer {
         self.next_sequence += values.len() as i32;
         let batch = builder.build();
         let reply = partition.filter(|_| self.may_send()).map(|partition| send(partition, &batch));
-        self.outstanding.push_back(Sent { batch, values, reply });
+        let first = self.outstanding.is_empty();
+        self.outstanding.push_back(Sent { batch, values, reply, refused: false, first });
     }
 
     /// An idempotent producer that has to send again does not overtake itself.
@@ -89,8 +96,9 @@ impl Producer {
         if !self.idempotent {
             return 0;
         }
-        for sent in &mut self.outstanding {
+        for (at, sent) in self.outstanding.iter_mut().enumerate() {
             if sent.reply.is_none() {
+                sent.first = at == 0;
                 sent.reply = Some(send(partition, &sent.batch));
                 resent += 1;
             }
@@ -114,7 +122,6 @@ impl Producer {
 
     /// Takes the answers that have come. `may_lose`: an acknowledged batch may have been lost since.
     pub fn listen(&mut self, model: &mut Model, durable: bool, may_lose: bool, mut heard: impl FnMut(Heard)) -> Result<(), String> {
-        let mut failed = false;
         let mut at = 0;
         while at < self.outstanding.len() {
             let sent = &mut self.outstanding[at];
@@ -126,10 +133,12 @@ impl Producer {
             match answer {
                 Ok(Appended { base_offset, duplicate, .. }) => {
                     heard(Heard::Acked { base: base_offset.0, records: sent.values.len(), duplicate });
-                    // Of a producer that the log has never seen, any first batch is taken: also one behind
-                    // a batch that found no room. The producer then has to begin anew.
+                    // The one in front was refused for want of room. It may be in the log from an earlier life;
+                    // or the log knows nothing of this producer, and takes any first batch: then the one in
+                    // front is out of order for good.
                     let overtook = at > 0 && self.idempotent;
-                    if overtook && !self.acknowledged.is_empty() {
+                    self.overtook |= overtook;
+                    if overtook && !self.outstanding[0].refused {
                         return Err(format!("{}: producer {} heard of batch {at} before the one in front of it", model.name, self.number));
                     }
                     let sent = self.outstanding.remove(at).expect("it was just looked at");
@@ -140,17 +149,14 @@ impl Producer {
                     if self.acknowledged.len() > IN_FLIGHT_MAX {
                         self.acknowledged.pop_front();
                     }
-                    if overtook {
-                        self.begin_anew();
-                        return Ok(());
-                    }
                 }
                 Err(error) => {
+                    sent.refused = true;
                     let out_of_order = matches!(error, AppendError::OutOfOrderSequence { .. });
-                    if out_of_order && at == 0 && !failed && !may_lose && !self.acknowledged.is_empty() {
+                    let unexpected = out_of_order && at == 0 && sent.first;
+                    if unexpected && !may_lose && !self.overtook && !self.acknowledged.is_empty() {
                         return Err(format!("{}: producer {} sent what comes next, and was told: {error}", model.name, self.number));
                     }
-                    let lost = out_of_order && at == 0 && !failed;
                     let certain = matches!(error, AppendError::DiskFull | AppendError::NotLeader | AppendError::OutOfOrderSequence { .. });
                     heard(Heard::Failed(error));
                     if !self.idempotent {
@@ -160,11 +166,10 @@ impl Producer {
                         }
                         continue;
                     }
-                    if lost {
+                    if unexpected {
                         self.begin_anew();
                         return Ok(());
                     }
-                    failed = true;
                     at += 1;
                 }
             }
@@ -191,6 +196,7 @@ impl Producer {
         self.acknowledged.clear();
         self.again.clear();
         self.epoch += 1;
+        self.overtook = false;
         self.next_sequence = 0;
     }
 

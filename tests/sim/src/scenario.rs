@@ -467,7 +467,8 @@ impl Run {
         for (at, partition) in node.partitions.iter().enumerate() {
             let Some(partition) = partition else { continue };
             if loss != Loss::Nothing {
-                self.models[at].power_failed(partition.state().end.0)?;
+                let flushed = self.specs[at].config.flush.before_answer();
+                self.models[at].power_failed(partition.state().end.0, flushed)?;
             }
         }
         self.look()
@@ -481,7 +482,7 @@ impl Run {
             faults.power_off_at = None;
             faults.broken.clear();
         });
-        if self.disk.is_off() || self.node.as_ref().is_some_and(|node| node.shard.has_failed()) {
+        while self.disk.is_off() || self.node.as_ref().is_some_and(|node| node.shard.has_failed()) {
             let loss = self.choose_loss();
             self.crash(loss)?;
             self.disk.set_faults(|faults, _| faults.power_off_at = None);
