@@ -34,6 +34,9 @@ pub(crate) struct FrameScan<'a> {
     filled: usize,
 }
 
+/// A frame with its position and its bytes.
+pub(crate) type Scanned<'a> = (u64, Frame<'a>, &'a [u8]);
+
 /// Where and why frames stopped making sense.
 #[derive(Debug)]
 pub(crate) struct Broken {
@@ -66,8 +69,8 @@ impl<'a> FrameScan<'a> {
         self.position
     }
 
-    /// The next frame with its position and its bytes; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<(u64, Frame<'_>, &[u8])>, ScanError> {
+    /// The next frame; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<Scanned<'_>>, ScanError> {
         if self.position >= self.end {
             return Ok(None);
         }

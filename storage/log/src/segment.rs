@@ -6,6 +6,7 @@
 //!   removes or replaces a segment calls `pin` first.
 //! * The lock is held for a search or for publishing an append, never for I/O (loading a sealed
 //!   segment's index for the first time apart).
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -162,7 +163,14 @@ impl Segment {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
-        let file = self.disk.open(&self.path, OpenMode::Write).map_err(LogError::io("open", &self.path))?;
+        let file = match self.disk.open(&self.path, OpenMode::Write) {
+            // A volume that became read-only is still read.
+            Err(error) if [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied].contains(&error.kind()) => {
+                self.disk.open(&self.path, OpenMode::Read)
+            }
+            opened => opened,
+        };
+        let file = file.map_err(LogError::io("open", &self.path))?;
         let mut front = [0; SEGMENT_HEADER_LEN as usize];
         let read = file.read_at(&mut front, 0).map_err(LogError::io("read", &self.path))?;
         let found = SegmentHeader::decode(&front[..read]).map_err(|why| LogError::corrupt(&self.path, 0, why))?;

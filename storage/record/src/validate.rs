@@ -189,7 +189,7 @@ fn walk(records: &Records<'_>, rules: &Rules) -> Result<Walked, Refused> {
     let mut refused = Refusals::default();
     let mut iter = records.iter();
     let mut index = 0;
-    while let Some(record) = iter.next() {
+    for record in iter.by_ref() {
         let record = record.map_err(not_a_record)?;
         if rules.compacted && record.key.is_none() && !header.attributes.is_control() {
             refused.add(index, || "a record in a compacted topic needs a key".into());
