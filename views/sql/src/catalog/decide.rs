@@ -130,6 +130,9 @@ impl<'a> Session<'a> {
         if let Some(nothing) = self.check_existing(&create.name, create.table, create.or_replace, create.if_not_exists)? {
             return Ok(nothing);
         }
+        if create.read_only && self.catalog.source(&create.name).is_some() {
+            return Err(no_replacing(&create.name, SourceKind::of(create.table)));
+        }
         let (source, topic) = self.declared(create, text)?;
         let existing = self.catalog.source(&create.name);
         if let Some(old) = existing {
@@ -173,9 +176,7 @@ impl<'a> Session<'a> {
         }
         if or_replace && self.settings.is_on(Settings::OR_REPLACE) {
             if existing.read_only {
-                return Err(SqlError::definition(format!(
-                    "Cannot add {word} '{name}': CREATE OR REPLACE is not supported on source {word}s."
-                )));
+                return Err(no_replacing(name, SourceKind::of(table)));
             }
             return Ok(None);
         }
@@ -221,6 +222,12 @@ impl<'a> Session<'a> {
         }
         warnings
     }
+}
+
+/// What is read-only neither replaces nor is replaced.
+fn no_replacing(name: &Name, kind: SourceKind) -> SqlError {
+    let word = kind.word();
+    SqlError::definition(format!("Cannot add {word} '{name}': CREATE OR REPLACE is not supported on source {word}s."))
 }
 
 fn unsupported(what: &str) -> SqlError {
