@@ -163,6 +163,14 @@ impl Segment {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
+        match self.open() {
+            Ok(file) => Ok(self.file.get_or_init(|| file)),
+            // The name may be gone, or be another file's by now: but then it was pinned before.
+            Err(error) => self.file.get().ok_or(error),
+        }
+    }
+
+    fn open(&self) -> Result<Arc<dyn File>, LogError> {
         let file = match self.disk.open(&self.path, OpenMode::Write) {
             // A volume that became read-only is still read.
             Err(error) if [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied].contains(&error.kind()) => {
@@ -181,7 +189,7 @@ impl Segment {
         if found != self.header {
             return Err(LogError::corrupt(&self.path, 0, "the segment header is another segment's"));
         }
-        Ok(self.file.get_or_init(|| file))
+        Ok(file)
     }
 
     /// The bytes of the segment's index file.
@@ -253,6 +261,8 @@ impl Segment {
         let end = self.live.read().end;
         let sparse = match self.map_index(end)? {
             Ok(sparse) => sparse,
+            // Loaded by another thread before the name went to another file.
+            Err(_) if !matches!(self.live.read().sparse, Sparse::Unread) => return Ok(()),
             Err(why) => {
                 warn!(path = %self.index_path().display(), why, "index file is damaged: making it again from the data");
                 self.scan_index(end)?
