@@ -14,7 +14,7 @@ use crate::bench::Written;
 use crate::case::{Case, Expected, RecordNode};
 use crate::compare::{self, Actual, Numbers, Rules};
 use crate::post;
-use crate::report::Verdict;
+use crate::report::{OTHER_WORDS, Verdict};
 use crate::session::{self, Failure, Session};
 use crate::wire::Wire;
 
@@ -80,7 +80,7 @@ pub fn rejected(expected: &Expected, failure: Option<Failure>, statements: usize
     }
     match &expected.message {
         Some(wanted) if !failure.message.contains(wanted.as_str()) => {
-            Err(format!("rejected in other words: {:?} where {wanted:?} was expected", failure.message))
+            Err(format!("{OTHER_WORDS}: {:?} where {wanted:?} was expected", failure.message))
         }
         _ => Ok(()),
     }
