@@ -2,7 +2,7 @@
 //!
 //! The rules are those of SQL Server, without its cap of 38 digits; division keeps at least 6 places.
 
-use crate::types::{SqlType, TypeError};
+use crate::types::{BaseType, SqlType, TypeError};
 
 /// Precision and scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,5 +82,16 @@ pub fn shape_of(sql_type: &SqlType) -> Option<Shape> {
             scale: *scale,
         }),
         _ => None,
+    }
+}
+
+/// The narrowest numeric type that holds both.
+pub fn common_number(a: &SqlType, b: &SqlType) -> Option<SqlType> {
+    match (a.base(), b.base()) {
+        (x, y) if !x.is_number() || !y.is_number() => None,
+        (BaseType::Double, _) | (_, BaseType::Double) => Some(SqlType::Double),
+        (BaseType::Decimal, _) | (_, BaseType::Decimal) => widest(shape_of(a)?, shape_of(b)?).sql_type().ok(),
+        (BaseType::BigInt, _) | (_, BaseType::BigInt) => Some(SqlType::BigInt),
+        _ => Some(SqlType::Integer),
     }
 }

@@ -6,8 +6,8 @@
 use super::literal::coerce_literal;
 use super::{CompileError, Expr};
 use crate::ast::Expression;
-use crate::decimal::{Decimal, rules};
-use crate::functions::resolve::common_number;
+use crate::decimal::Decimal;
+use crate::decimal::rules::common_number;
 use crate::types::{BaseType, SqlType};
 use crate::value::Value;
 
@@ -175,11 +175,7 @@ pub(super) fn widest(a: &SqlType, b: &SqlType, literal: bool) -> Option<SqlType>
             fields.extend(missing.map(|other| (other.name.clone(), other.sql_type.clone())));
             Some(SqlType::structure(fields))
         }
-        (a, b) if a.is_number() && b.is_number() => {
-            let shape = |t: &SqlType| rules::shape_of(t);
-            debug_assert!(shape(a).is_some() || a.base() == BaseType::Double);
-            common_number(a, b)
-        }
+        (a, b) if a.is_number() && b.is_number() => common_number(a, b),
         (a, SqlType::String) if literal && (a.is_number() || *a == SqlType::Boolean) => Some(SqlType::String),
         (SqlType::String, b) if literal && (b.base().is_time() || b.base() == BaseType::Bytes) => Some(b.clone()),
         (a, SqlType::String) if literal && a.base().is_time() => Some(a.clone()),

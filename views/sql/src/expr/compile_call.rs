@@ -139,13 +139,23 @@ impl Compiler<'_> {
                 None => Err(CompileError::new(format!("Could not infer the type of the lambda given to {}.", function.name))),
             },
             Some(own) if bind(own, output, bindings, false) => Ok(compiled),
-            Some(own) => Err(CompileError::new(format!(
-                "The lambda given to {} must return {}, but {} is {own}.",
-                function.name,
-                apply(output, bindings).map_or_else(|| output.to_string(), |expected| expected.to_string()),
-                super::compile::shown(body)
-            ))),
+            Some(own) => Err(CompileError::new(mismatch(parameter, inputs, output, own, bindings))),
         }
+    }
+}
+
+/// The lambda's result is not of the type that its signature and the other arguments ask for; the text is ksqlDB's.
+fn mismatch(parameter: &ParamType, inputs: &[ParamType], output: &ParamType, own: &SqlType, bindings: &Bindings) -> String {
+    let given: Vec<String> = inputs
+        .iter()
+        .map(|input| apply(input, bindings).map_or_else(|| input.to_string(), |sql_type| sql_type.to_string()))
+        .collect();
+    let given = format!("LAMBDA ({}) => {own}", given.join(", "));
+    match (output, apply(output, bindings)) {
+        (ParamType::Generic(letter), Some(bound)) => format!(
+            "Found invalid instance of generic schema when mapping {parameter} to {given}. Cannot map {letter} to both {bound} and {own}"
+        ),
+        _ => format!("Cannot infer generics for {parameter} from {given} because they do not have the same schema structure."),
     }
 }
 

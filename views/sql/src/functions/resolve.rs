@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::signature::{ParamType, Signature};
-use crate::decimal::rules;
 use crate::types::{BaseType, SqlType};
 
 /// What is known of an argument before the overload is chosen.
@@ -139,15 +138,8 @@ pub fn bind(actual: &SqlType, declared: &ParamType, bindings: &mut Bindings, cas
                 bindings.insert(*letter, actual.clone());
                 true
             }
-            Some(bound) if bound == actual => true,
-            Some(bound) if casts => match common_number(bound, actual) {
-                Some(common) => {
-                    bindings.insert(*letter, common);
-                    true
-                }
-                None => false,
-            },
-            Some(_) => false,
+            // No widening here: what stands for one letter is of one type.
+            Some(bound) => bound == actual,
         },
         (SqlType::Array(element), ParamType::Array(parameter)) => bind(element, parameter, bindings, casts),
         (SqlType::Map(key, value), ParamType::Map(key_parameter, value_parameter)) => {
@@ -188,19 +180,6 @@ fn widens(actual: BaseType, declared: &ParamType) -> bool {
         ParamType::Double => matches!(actual, BaseType::Integer | BaseType::BigInt | BaseType::Decimal),
         ParamType::Time | ParamType::Date | ParamType::Timestamp => actual == BaseType::String,
         _ => false,
-    }
-}
-
-/// The narrowest numeric type that holds both.
-pub fn common_number(a: &SqlType, b: &SqlType) -> Option<SqlType> {
-    match (a.base(), b.base()) {
-        (x, y) if !x.is_number() || !y.is_number() => None,
-        (BaseType::Double, _) | (_, BaseType::Double) => Some(SqlType::Double),
-        (BaseType::Decimal, _) | (_, BaseType::Decimal) => {
-            rules::widest(rules::shape_of(a)?, rules::shape_of(b)?).sql_type().ok()
-        }
-        (BaseType::BigInt, _) | (_, BaseType::BigInt) => Some(SqlType::BigInt),
-        _ => Some(SqlType::Integer),
     }
 }
 

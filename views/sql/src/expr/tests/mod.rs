@@ -188,6 +188,9 @@ fn overloads_are_chosen_as_ksqldb_does() {
         ("SUM(I)", "ERROR"),
         ("COALESCE(N, I)", "INTEGER 5"),
         ("COALESCE(N, NULL)", "INTEGER NULL"),
+        ("COALESCE(N, L)", "REFUSED Function 'coalesce' does not accept parameters (INTEGER, BIGINT)."),
+        ("REDUCE(ARRAY[1], 0, (s, x) => s + L)", "REFUSED Found invalid instance of generic schema when mapping LAMBDA (S, T) => S to LAMBDA (INTEGER, INTEGER) => BIGINT. Cannot map S to both INTEGER and BIGINT"),
+        ("FILTER(ARRAY[1], x => x + 1)", "REFUSED Cannot infer generics for LAMBDA (T) => BOOLEAN from LAMBDA (INTEGER) => INTEGER because they do not have the same schema structure."),
     ]);
 }
 
