@@ -41,6 +41,8 @@ mod item;
 mod journal;
 mod replay;
 mod ring;
+#[cfg(test)]
+mod tests;
 
 pub use checkpoint::Checkpoint;
 pub use error::JournalError;
