@@ -82,7 +82,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         })],
     },
     Row {
-        name: "array_join",
+        name: "ARRAY_JOIN",
         category: "ARRAY",
         about: "The elements' texts with a delimiter (a comma when none is given) between them.",
         overloads: &[
@@ -118,7 +118,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         overloads: &[lenient("(in ARRAY<T>, from INT, to INT) -> ARRAY<T>", slice)],
     },
     Row {
-        name: "generate_series",
+        name: "GENERATE_SERIES",
         category: "ARRAY",
         about: "The numbers from a start to an end, both included, by a step (1 or -1 when none is given).",
         overloads: &[

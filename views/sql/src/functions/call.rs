@@ -134,6 +134,7 @@ impl std::fmt::Debug for Memo {
 
 /// A row of a family's table: a function with its overloads.
 pub struct Row {
+    /// Spelled as ksqlDB's messages spell it: most are lower case there, some are not.
     pub name: &'static str,
     pub category: &'static str,
     pub about: &'static str,

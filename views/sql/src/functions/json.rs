@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         overloads: &[strict("(input STRING, path STRING) -> STRING", extract_field)],
     },
     Row {
-        name: "is_json_string",
+        name: "IS_JSON_STRING",
         category: "JSON",
         about: "Whether the text is JSON.",
         overloads: &[lenient("(input STRING) -> BOOLEAN", |call| {
@@ -25,13 +25,13 @@ pub(super) const FUNCTIONS: &[Row] = &[
         })],
     },
     Row {
-        name: "json_array_contains",
+        name: "JSON_ARRAY_CONTAINS",
         category: "JSON",
         about: "Whether a JSON array has an element of the value's type that equals it.",
         overloads: &[lenient("(jsonArray STRING, val T) -> BOOLEAN", array_contains)],
     },
     Row {
-        name: "json_array_length",
+        name: "JSON_ARRAY_LENGTH",
         category: "JSON",
         about: "How many elements a JSON array has; null when the text is no array.",
         overloads: &[strict("(jsonArray STRING) -> INT", |call| match parse(call.str(0)?)? {
@@ -40,13 +40,13 @@ pub(super) const FUNCTIONS: &[Row] = &[
         })],
     },
     Row {
-        name: "json_concat",
+        name: "JSON_CONCAT",
         category: "JSON",
         about: "JSON texts in one: objects merged, the later fields winning; otherwise an array of all elements.",
         overloads: &[strict("(jsonStrings STRING...) -> STRING", concat)],
     },
     Row {
-        name: "json_items",
+        name: "JSON_ITEMS",
         category: "JSON",
         about: "The objects of a JSON array, each as a JSON text; null when an element is no object.",
         overloads: &[strict("(jsonItems STRING) -> ARRAY<STRING>", |call| match parse(call.str(0)?)? {
@@ -57,7 +57,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         })],
     },
     Row {
-        name: "json_keys",
+        name: "JSON_KEYS",
         category: "JSON",
         about: "The names of a JSON object's fields; null when the text is no object.",
         overloads: &[strict("(jsonObj STRING) -> ARRAY<STRING>", |call| match parse(call.str(0)?)? {
@@ -66,7 +66,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         })],
     },
     Row {
-        name: "json_records",
+        name: "JSON_RECORDS",
         category: "JSON",
         about: "A JSON object's fields as a map; null when the text is no object.",
         overloads: &[strict("(jsonObj STRING) -> MAP<STRING, STRING>", |call| match parse(call.str(0)?)? {
@@ -77,7 +77,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         })],
     },
     Row {
-        name: "to_json_string",
+        name: "TO_JSON_STRING",
         category: "JSON",
         about: "The value as a JSON text.",
         overloads: &[lenient("(input T) -> STRING", |call| {

@@ -136,7 +136,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         ],
     },
     Row {
-        name: "round",
+        name: "Round",
         category: "MATHEMATICAL",
         about: "The nearest whole number, or the nearest with so many places; halves go up.",
         overloads: &[

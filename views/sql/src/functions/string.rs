@@ -90,7 +90,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         overloads: &[strict("(str STRING, oldStr STRING, newStr STRING) -> STRING", replace)],
     },
     Row {
-        name: "chr",
+        name: "Chr",
         category: "STRING",
         about: "The character of a code point, or of an escape such as \\u004B.",
         overloads: &[
