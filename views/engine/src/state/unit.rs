@@ -131,18 +131,22 @@ impl<'a> Unit<'a> {
         Ok(found)
     }
 
-    /// Deletes the rows with `key < to` a few at a time, so that a great leap of time costs no great memory; `each` sees every key.
-    pub fn delete_below(
+    /// Deletes the rows with `from <= key < to` a few at a time, so that a great leap of time costs no great memory; `each` sees
+    /// every key.
+    pub fn delete_range(
         &mut self,
         table: TableId,
+        from: &[u8],
         to: &[u8],
         mut each: impl FnMut(&mut Unit<'a>, &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        let mut from = from.to_vec();
         loop {
-            let some = self.range(table, &[], Some(to), DELETED_AT_ONCE)?;
-            if some.is_empty() {
-                return Ok(());
-            }
+            let some = self.range(table, &from, Some(to), DELETED_AT_ONCE)?;
+            let Some((last, _)) = some.last() else { return Ok(()) };
+            // The next key after the last one: what lies before needs no second look.
+            from.clone_from(last);
+            from.push(0);
             for (key, _) in some {
                 each(self, &key)?;
                 self.delete(table, key);

@@ -81,10 +81,12 @@ impl SessionAggregate {
         Ok(())
     }
 
-    fn expire(&self, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
-        let until = KeyBuilder::new().time(youngest.saturating_sub(self.retention_ms())).build();
+    /// Forgets the sessions that the youngest one has left behind; those before were forgotten when it was `before`.
+    fn expire(&self, before: Option<i64>, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
+        let bound = |youngest: i64| KeyBuilder::new().time(youngest.saturating_sub(self.retention_ms())).build();
+        let (from, until) = (before.map(bound).unwrap_or_default(), bound(youngest));
         let sessions = self.sessions;
-        context.unit.delete_below(self.by_time, &until, |unit, bytes| {
+        context.unit.delete_range(self.by_time, &from, &until, |unit, bytes| {
             let (end, rest) = split_time(bytes)?;
             let (start, group) = split_time(rest)?;
             let (by_group, _) = Self::keys(group, Window { start, end });
@@ -146,7 +148,7 @@ impl Operator for SessionAggregate {
         let youngest_before = register.read(&mut context.unit)?;
         let youngest = register.raise(&mut context.unit, merged.end.max(youngest_before.unwrap_or(i64::MIN)))?;
         if youngest_before != Some(youngest) {
-            self.expire(youngest, context)?;
+            self.expire(youngest_before, youngest, context)?;
         }
         Ok(())
     }

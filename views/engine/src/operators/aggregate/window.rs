@@ -67,9 +67,11 @@ impl WindowAggregate {
         Ok(())
     }
 
-    fn expire(&self, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
-        let until = KeyBuilder::new().time(youngest.saturating_sub(self.retention_ms)).build();
-        Ok(context.unit.delete_below(self.groups, &until, |_, _| Ok(()))?)
+    /// Forgets the windows that the youngest one has left behind; those before were forgotten when it was `before`.
+    fn expire(&self, before: Option<i64>, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
+        let bound = |youngest: i64| KeyBuilder::new().time(youngest.saturating_sub(self.retention_ms)).build();
+        let from = before.map(bound).unwrap_or_default();
+        Ok(context.unit.delete_range(self.groups, &from, &bound(youngest), |_, _| Ok(()))?)
     }
 }
 
@@ -109,7 +111,7 @@ impl Operator for WindowAggregate {
         }
         if youngest_before != Some(youngest) {
             youngest_register.write(&mut context.unit, youngest);
-            self.expire(youngest, context)?;
+            self.expire(youngest_before, youngest, context)?;
         }
         Ok(())
     }

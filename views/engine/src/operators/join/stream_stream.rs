@@ -60,6 +60,8 @@ fn unpacked(row: &Row) -> Option<(Key, Option<Window>, Row)> {
 
 impl StreamStreamJoin {
     const TIME: &'static [u8] = b"time";
+    /// Stream time when outer rows were last looked for.
+    const CLOSED: &'static [u8] = b"closed";
     const NUMBER: &'static [u8] = b"number";
     const LEFT_TIME: &'static [u8] = b"left";
     const RIGHT_TIME: &'static [u8] = b"right";
@@ -105,10 +107,19 @@ impl StreamStreamJoin {
 
     /// Emits the outer rows whose span has closed.
     fn close(&self, stream_time: i64, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
-        // Nothing younger than this can have closed.
-        let shortest = self.before_ms.min(self.after_ms).saturating_add(self.grace_ms);
-        let until = KeyBuilder::new().time(stream_time.saturating_sub(shortest)).build();
-        for (key, stored) in context.unit.range(self.unmatched, &[], Some(&until), usize::MAX)? {
+        let closed = self.register(Self::CLOSED);
+        let before = closed.read(&mut context.unit)?;
+        if before.is_some_and(|before| before >= stream_time) {
+            return Ok(());
+        }
+        closed.write(&mut context.unit, stream_time);
+        // Nothing younger than `until` can have closed, and all older than `from` have been shown before.
+        let bound = |time: i64, span_ms: i64| {
+            KeyBuilder::new().time(time.saturating_sub(span_ms).saturating_sub(self.grace_ms)).build()
+        };
+        let from = before.map(|before| bound(before, self.before_ms.max(self.after_ms))).unwrap_or_default();
+        let until = bound(stream_time, self.before_ms.min(self.after_ms));
+        for (key, stored) in context.unit.range(self.unmatched, &from, Some(&until), usize::MAX)? {
             let (time, rest) = split_time(&key).map_err(crate::state::StoreError::from)?;
             let port = if rest.first() == Some(&1) { Port::Left } else { Port::Right };
             let look_back = match port {
@@ -136,15 +147,21 @@ impl StreamStreamJoin {
         let (tables, clock) = self.tables(port);
         let seen = clock.read(&mut context.unit)?;
         let now = clock.raise(&mut context.unit, change.timestamp)?;
+        let live = now.saturating_sub(self.retention_ms());
+        if change.timestamp < live {
+            // No event to come may see it.
+            return Ok(());
+        }
         let stored = Stored { row: row.clone(), timestamp: change.timestamp };
         let by_key = KeyBuilder::new().bytes(key).time(change.timestamp).number(number).build();
         let by_time = KeyBuilder::new().time(change.timestamp).bytes(&by_key).build();
         context.unit.put(tables.by_key, by_key, stored);
         let empty: [Value; 0] = [];
         context.unit.put(tables.by_time, by_time, Stored { row: empty.into(), timestamp: change.timestamp });
-        if seen.is_some_and(|seen| seen < now) {
-            let until = KeyBuilder::new().time(now.saturating_sub(self.retention_ms())).build();
-            context.unit.delete_below(tables.by_time, &until, |unit, by_time| {
+        if let Some(seen) = seen.filter(|seen| *seen < now) {
+            let from = KeyBuilder::new().time(seen.saturating_sub(self.retention_ms())).build();
+            let until = KeyBuilder::new().time(live).build();
+            context.unit.delete_range(tables.by_time, &from, &until, |unit, by_time| {
                 let (_, by_key) = split_time(by_time)?;
                 unit.delete(tables.by_key, by_key.to_vec());
                 Ok(())

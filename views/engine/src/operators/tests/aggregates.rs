@@ -65,6 +65,19 @@ fn a_final_session_is_shown_once_when_it_closes() {
     assert_eq!(counts(&out), [(0, 4, 2), (9, 10, 2)]);
 }
 
+/// Steps of a millisecond, and a leap of a day among them.
+fn long_run() -> impl Iterator<Item = Change> {
+    (0..5_000).map(|at| event((at % 5) as i32, 1, if at < 2_500 { at } else { at + DAY }))
+}
+
+#[test]
+fn windows_and_sessions_that_cannot_change_are_forgotten() {
+    let (_, kept) = run_and_keep(&windows(10, 5, 5, false), left(long_run()));
+    assert!(kept < 5 * 6 + 10, "{kept} rows of windows");
+    let (_, kept) = run_and_keep(&sessions(3, 5, true), left(long_run()));
+    assert!(kept < 2 * 5 * 6 + 10, "{kept} rows of sessions");
+}
+
 fn events() -> impl Strategy<Value = Vec<(i32, i64, i64)>> {
     prop::collection::vec((0..3i32, -5..5i64, 0..200i64), 0..40)
 }

@@ -63,6 +63,15 @@ fn a_stream_meets_the_table_as_it_stands() {
     assert_eq!(rows(&out), [(Some(1), None, 0), (Some(2), Some(10), 2), (Some(3), None, 4)]);
 }
 
+#[test]
+fn events_that_nothing_can_meet_are_forgotten() {
+    let side = |at: i64| if at % 2 == 0 { Port::Left } else { Port::Right };
+    let events = (0..5_000).map(|at| (side(at), event((at % 50) as i32, 1, if at < 2_500 { at } else { at + DAY })));
+    let (_, kept) = run_and_keep(&streams(JoinKind::Full, 10, Some(5)), events);
+    // A buffer keeps span and grace, each event with its entry by time, and the unmatched among them once more.
+    assert!(kept < 3 * (10 + 10 + 5 + 2) + 10, "{kept} rows");
+}
+
 /// Which side a change belongs to, and the change.
 fn changes() -> impl Strategy<Value = Vec<(bool, i32, Option<i64>)>> {
     prop::collection::vec((any::<bool>(), 0..4i32, prop::option::weighted(0.7, 0..4i64)), 0..40)

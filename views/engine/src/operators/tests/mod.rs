@@ -77,6 +77,11 @@ fn event(k: i32, value: i64, timestamp: i64) -> Change {
 
 /// Feeds the changes one unit each, and returns all that came out.
 fn run(operator: &dyn Operator, changes: impl IntoIterator<Item = (Port, Change)>) -> Vec<Change> {
+    run_and_keep(operator, changes).0
+}
+
+/// The same, with how many rows are kept in the end.
+fn run_and_keep(operator: &dyn Operator, changes: impl IntoIterator<Item = (Port, Change)>) -> (Vec<Change>, usize) {
     let store = MemoryStore::new();
     let mut pending = Pending::default();
     let mut out = Vec::new();
@@ -85,7 +90,8 @@ fn run(operator: &dyn Operator, changes: impl IntoIterator<Item = (Port, Change)
         operator.process(port, change, &mut context, &mut out).unwrap();
         pending = context.unit.into_pending();
     }
-    out
+    let kept = pending.take_rows().into_values().flat_map(BTreeMap::into_values).flatten().count();
+    (out, kept)
 }
 
 /// A stream of row changes as table changes, with what stood there before.
