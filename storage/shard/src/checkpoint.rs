@@ -130,9 +130,10 @@ impl Shard {
                     self.fail_volume(&e);
                 }
             }
-            // Of a group that is gone, nobody needs the bytes.
+            // Of a group that was deleted, nobody needs the bytes. One that was closed, and perhaps opened
+            // again, has them in the same files: its next sync would find nothing left to do.
             Err(e) => {
-                if self.group_mut(at).is_some() {
+                if self.by_id.contains_key(&at.group) || self.unopened.contains_key(&at.group) {
                     self.fail_volume(&e);
                 }
             }
