@@ -298,8 +298,11 @@ async fn topics_and_configs_in_every_version() {
     assert!(broker.node.partitions.directory().named("t7").expect("open").settings.cleanup.compact, "an open partition has the change");
     let refused: IncrementalAlterConfigsResponse = broker.call(&alter(2, "t7", "nope", 0, "1"), 1).await;
     assert_eq!(refused.responses[0].error_code, code(ErrorCode::InvalidConfig));
+    broker.create("plain", 1).await;
     let altered: IncrementalAlterConfigsResponse = broker.call(&alter(4, "", "log.retention.ms", 0, "555"), 1).await;
     assert_eq!(altered.responses[0].error_code, 0);
+    let retention = |topic: &str| broker.node.partitions.directory().named(topic).expect("open").settings.retention_ms;
+    assert_eq!((retention("plain"), retention("t7")), (555, 77), "a broker's config reaches the topics that have none of their own");
 
     for version in versions(32) {
         let resource = |kind: i8, name: &str| DescribeConfigsResource::default().with_resource_type(kind).with_resource_name(text(name)).with_configuration_keys(None);
@@ -319,7 +322,7 @@ async fn topics_and_configs_in_every_version() {
         assert_eq!((find(2, "log.retention.ms").value.as_deref(), described.results[2].configs.len()), (Some("555"), 1));
     }
     let listed: ListConfigResourcesResponse = broker.call(&ListConfigResourcesRequest::default().with_resource_types(vec![2]), 1).await;
-    assert_eq!(listed.config_resources.len(), 6);
+    assert_eq!(listed.config_resources.len(), 7);
 
     for version in versions(33) {
         let config = alter_configs_request::AlterableConfig::default().with_name(text("segment.bytes")).with_value(Some(text("2097152")));
@@ -332,7 +335,7 @@ async fn topics_and_configs_in_every_version() {
     }
 
     for version in versions(20) {
-        let topic = format!("t{}", (i16::from(version.max(2)) + 1).min(7));
+        let topic = format!("t{}", (version.max(2) + 1).min(7));
         let ask = if version >= 6 {
             let id = broker.node.cluster.image().topic("t2").expect("there").id;
             DeleteTopicsRequest::default().with_topics(vec![delete_topics_request::DeleteTopicState::default().with_name(None).with_topic_id(id)])
