@@ -188,6 +188,7 @@ impl Node {
         for (topic, index, _, state) in &open {
             text.value("millrace_is_leader", &[topic, index], u8::from(state.is_leader));
         }
+        self.coordinators.render(&directory, text);
     }
 
     /// Flushes and closes the storage. Listeners must have stopped.

@@ -226,6 +226,13 @@ async fn what_was_committed_is_there_after_a_restart() {
         let committed: OffsetCommitResponse = broker.call(&commit(offset), 5).await;
         assert_eq!(committed.topics[0].partitions[0].error_code, 0);
     }
+    let mut metrics = millrace::metrics::Text::default();
+    broker.node.render_state(&mut metrics);
+    let metrics = metrics.finish();
+    // Nothing was ever produced, so a group that says 20 is not behind.
+    for line in ["millrace_groups{state=\"Empty\"} 1", "millrace_group_lag_records{group=\"g\",topic=\"t\",partition=\"0\"} 0"] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
     let _: IncrementalAlterConfigsResponse = broker.call(&alter(2, "t", "retention.ms", 0, "1234"), 1).await;
     broker.node.stop().await.expect("a clean stop");
     drop(broker);

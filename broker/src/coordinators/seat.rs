@@ -136,6 +136,14 @@ impl Seat {
         self.ask(|coordinator, _| Decision { records: Vec::new(), woken: Vec::new(), reply: look(coordinator) }).await
     }
 
+    /// Looks at once, at what may not be committed yet: for metrics, never for an answer.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&Coordinator) -> R) -> Option<R> {
+        match &self.inside.lock().place {
+            Place::Loaded(loaded) => Some(look(&loaded.coordinator)),
+            Place::Idle | Place::Loading | Place::Unreadable => None,
+        }
+    }
+
     /// Does what time demands. Answers when it will demand something again, on the monotonic clock.
     pub(super) fn wake(self: &Arc<Self>) -> Option<i64> {
         let due = |loaded: &mut Loaded, now: Now| {

@@ -57,6 +57,9 @@ pub const METRICS: &[Metric] = &[
     gauge("millrace_log_high_watermark", &["topic", "partition"], "Offsets below this one are committed."),
     gauge("millrace_is_leader", &["topic", "partition"], "1 where this node leads."),
     gauge("millrace_fetch_sessions", &[], "Incremental fetch sessions in the cache."),
+    gauge("millrace_groups", &["state"], "Consumer groups that this node coordinates."),
+    gauge("millrace_group_members", &["group"], "Members of the group."),
+    gauge("millrace_group_lag_records", &["group", "topic", "partition"], "Records between what the group has committed and the high watermark."),
 ];
 
 /// The row of this name. Names are constants of this crate: a missing row is a bug.

@@ -12,6 +12,7 @@ pub struct GroupListing {
     pub group: String,
     pub protocol_type: String,
     pub state: GroupState,
+    pub members: usize,
 }
 
 /// A group in full.
@@ -37,7 +38,7 @@ pub struct MemberView {
 
 impl Group {
     pub fn listing(&self) -> GroupListing {
-        GroupListing { group: self.id.clone(), protocol_type: self.protocol_type.clone().unwrap_or_default(), state: self.state }
+        GroupListing { group: self.id.clone(), protocol_type: self.protocol_type.clone().unwrap_or_default(), state: self.state, members: self.members.len() }
     }
 
     pub fn view(&self) -> GroupView {

@@ -49,6 +49,8 @@ pub enum GroupState {
 }
 
 impl GroupState {
+    pub const ALL: [Self; 4] = [Self::Empty, Self::PreparingRebalance, Self::CompletingRebalance, Self::Stable];
+
     /// As clients know it.
     pub fn name(self) -> &'static str {
         match self {
