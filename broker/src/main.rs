@@ -72,6 +72,7 @@ fn start(given: &ArgMatches, began: Instant) -> Result<(), Box<dyn std::error::E
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
             _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+            () = running.node.storage_ended() => return Err("the storage stopped; what was acknowledged is on disk".into()),
         }
         running.stop().await?;
         tracing::info!("stopped");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use millrace_cluster::decide::{Cluster, Decision, Registration, register};
 use millrace_cluster::{Endpoint, Record};
+use millrace_record::Offset;
 use millrace_shard::{Plant, Shard, ShardError, ShardHandle, ShardSettings};
 use millrace_world::{Disk, DiskLock, World};
 use uuid::Uuid;
@@ -153,6 +154,13 @@ impl Node {
     pub fn new_id(&self) -> Uuid {
         let bits = u128::from(self.world.random()) << 64 | u128::from(self.world.random());
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    }
+
+    /// Resolves when the storage has ended by itself: a bug stopped its thread. A node of one never loses
+    /// its lead otherwise, and nothing here can bring it back.
+    pub async fn storage_ended(&self) {
+        let partition = self.cluster.partition();
+        while partition.beyond(Offset(i64::MAX)).await.is_leader {}
     }
 
     /// Whether clients are served, or why not.
