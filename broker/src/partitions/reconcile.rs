@@ -24,6 +24,9 @@ pub const METADATA_GROUP: GroupId = GroupId(0);
 /// Names longer than this are cut in folders' names, so that number and suffixes fit behind them.
 const NAME_IN_PATH_MAX: usize = 200;
 
+/// Partitions that one turn of the shard may be asked to open.
+const OPENED_AT_ONCE: usize = 128;
+
 struct Open {
     partition: Partition,
     topic: String,
@@ -159,13 +162,18 @@ impl Reconciler {
             };
             async move { (*group, *topic, *index, config, self.shard.open_partition(spec).await) }
         });
-        for (group, topic, index, config, opened) in join_all(opening).await {
-            match opened {
-                Ok(partition) => {
-                    open.insert(group, Open { partition, topic: topic.name.clone(), index, config });
-                }
-                Err(error) => {
-                    tracing::error!(topic = topic.name, partition = index, %error, "a partition could not be opened");
+        // A few at a time: between them the shard serves what is open already.
+        let mut opening: Vec<_> = opening.collect();
+        while !opening.is_empty() {
+            let rest = opening.split_off(opening.len().min(OPENED_AT_ONCE));
+            for (group, topic, index, config, opened) in join_all(std::mem::replace(&mut opening, rest)).await {
+                match opened {
+                    Ok(partition) => {
+                        open.insert(group, Open { partition, topic: topic.name.clone(), index, config });
+                    }
+                    Err(error) => {
+                        tracing::error!(topic = topic.name, partition = index, %error, "a partition could not be opened");
+                    }
                 }
             }
         }

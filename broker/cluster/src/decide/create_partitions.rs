@@ -1,4 +1,5 @@
 //! CreatePartitions: a topic only ever grows.
+use super::create_topics::PARTITIONS_PER_REQUEST_MAX;
 use super::placement::{check_manual, spread};
 use super::{Cluster, Decision, Reason, Refusal, refuse, repeated};
 use crate::image::{Image, TopicEntry};
@@ -52,6 +53,10 @@ fn grow(image: &Image, ask: &MorePartitions) -> Result<Vec<Record>, Refusal> {
         return refuse(Reason::InvalidPartitions, format!("A topic has at most {PARTITIONS_MAX} partitions."));
     }
     let more = usize::try_from(ask.total - current).unwrap_or_default();
+    if more > PARTITIONS_PER_REQUEST_MAX {
+        let message = format!("Excessively large number of partitions per request. At most {PARTITIONS_PER_REQUEST_MAX}.");
+        return refuse(Reason::PolicyViolation, message);
+    }
     let placement = match &ask.assignments {
         Some(assignments) => check_assignments(image, topic, assignments, more)?,
         None => {

@@ -12,7 +12,7 @@ use crate::image::Image;
 use crate::record::{GroupNumber, Record, Scope};
 
 /// More than this in one request is taken for a mistake, as in Kafka.
-const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
+pub(super) const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
 
 /// The nodes of one partition, chosen by the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
