@@ -1,12 +1,11 @@
 //! The cluster seen from one client: metadata, who leads what, and one connection per broker.
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest};
-use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::connection::Connection;
@@ -95,9 +94,15 @@ impl Client {
         }
         let answer: Metadata = connection.call(&request).await?.into();
         let mut held = self.shared.metadata.write().unwrap_or_else(PoisonError::into_inner);
-        let mut merged = Metadata::clone(&held);
-        merged.absorb(answer);
-        *held = Arc::new(merged);
+        *held = match topics {
+            // The answer about all topics is the whole truth: what it does not name is gone.
+            None => Arc::new(answer),
+            Some(_) => {
+                let mut merged = Metadata::clone(&held);
+                merged.absorb(answer);
+                Arc::new(merged)
+            }
+        };
         Ok(held.clone())
     }
 
@@ -205,15 +210,23 @@ impl Client {
     }
 
     async fn at(&self, address: &str) -> Result<Connection> {
-        // The lock is held while connecting, so that two callers do not open two connections.
-        let mut connections = self.shared.connections.lock().await;
-        if let Some(connection) = connections.get(address).filter(|connection| !connection.is_closed()) {
-            return Ok(connection.clone());
+        if let Some(connection) = self.open(address) {
+            return Ok(connection);
         }
+        // No lock is held while connecting: a broker that is down keeps nobody from the others. Of two connections made
+        // at once the first one stays.
         let config = &self.shared.config;
         let connection = Connection::open(address, &config.client_id, config.request_timeout).await?;
-        connections.insert(address.to_owned(), connection.clone());
+        if let Some(first) = self.open(address) {
+            return Ok(first);
+        }
+        self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(address.to_owned(), connection.clone());
         Ok(connection)
+    }
+
+    fn open(&self, address: &str) -> Option<Connection> {
+        let connections = self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.get(address).filter(|connection| !connection.is_closed()).cloned()
     }
 }
 

@@ -33,15 +33,7 @@ pub type TopicOutcome = (String, Result<()>);
 impl Client {
     /// Every topic that this client may see.
     pub async fn topics(&self) -> Result<BTreeMap<String, TopicInfo>> {
-        // The answer to "all topics" is the truth about all; what was known before may be gone.
-        let before: Vec<String> = self.metadata().topics.keys().cloned().collect();
-        let mut topics = self.refresh(None, false).await?.topics.clone();
-        if !before.is_empty() {
-            let asked: Vec<&str> = before.iter().map(String::as_str).collect();
-            let again = self.refresh(Some(&asked), false).await?;
-            topics.retain(|name, _| !before.contains(name) || again.topics.get(name).is_some_and(|info| info.error.is_ok()));
-        }
-        Ok(topics)
+        Ok(self.refresh(None, false).await?.topics.clone())
     }
 
     /// Creates topics; `dry`: only says what would happen.
