@@ -77,6 +77,7 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, config: &LogConfig, open
         segments.push(segment);
     }
     let last = segments.last().expect("one was just made sure of");
+    last.make_growable()?;
     let last_index = last.live().last_index;
     if last_index < durable_index {
         let position = last.live().end;
@@ -189,6 +190,12 @@ impl Recovery<'_> {
         for (at, look) in looks.iter().enumerate() {
             let before = segments.last().map(|segment| (segment.live().end_offset, segment.live().last_index + 1));
             let (segment, broken) = self.segment(look, before, at == last)?;
+            if segment.is_none() && before.is_some_and(|(end_offset, _)| look.base < end_offset) && self.is_unbegun(look)? {
+                let path = FileKind::Log.path(self.dir, look.base);
+                warn!(path = %path.display(), "removing what a failed roll left; the log went on in the segment before");
+                files::remove(self.disk.as_ref(), &path)?;
+                continue;
+            }
             segments.extend(segment);
             let Some(broken) = broken else { continue };
             let index = match segments.last() {
@@ -204,6 +211,13 @@ impl Recovery<'_> {
             break;
         }
         Ok(segments)
+    }
+
+    /// Whether a file never got as far as to have a segment's header.
+    fn is_unbegun(&self, look: &Look) -> Result<bool, LogError> {
+        let path = FileKind::Log.path(self.dir, look.base);
+        let front = files::read_front(self.disk.as_ref(), &path, SEGMENT_HEADER_LEN)?.unwrap_or_default();
+        Ok(look.front.is_none() && SegmentHeader::decode(&front).is_err())
     }
 
     /// Removes what is torn: the rest of a segment of which something is kept, and all segments behind.

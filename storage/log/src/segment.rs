@@ -125,12 +125,11 @@ impl Segment {
     pub fn create(disk: &Arc<dyn Disk>, dir: &Path, header: SegmentHeader, reserve: Option<u64>, now_ms: i64) -> Result<Segment, LogError> {
         let path = FileKind::Log.path(dir, header.base_offset);
         let file = disk.open(&path, OpenMode::OpenOrCreate).map_err(LogError::io("create", &path))?;
-        file.set_len(0).map_err(LogError::io("empty", &path))?;
-        if let Some(bytes) = reserve {
-            file.allocate(bytes).map_err(LogError::io("reserve", &path))?;
+        if let Err(error) = begin_file(file.as_ref(), &path, &header, reserve) {
+            // Best effort: the next start knows such a file for what it is.
+            let _ = disk.remove_file(&path);
+            return Err(error);
         }
-        let bytes = header.encode();
-        file.write_at(&[std::io::IoSlice::new(&bytes)], 0).map_err(LogError::io("write", &path))?;
         let segment = Segment::known(disk, dir, header, Live::new(&header, now_ms));
         let _ = segment.file.set(file);
         Ok(segment)
@@ -275,6 +274,18 @@ impl Segment {
         Ok(())
     }
 
+    /// Makes a sealed segment one that can be appended to again.
+    pub fn make_growable(&self) -> Result<(), LogError> {
+        self.load_index()?;
+        let mut live = self.live.write();
+        if !matches!(live.sparse, Sparse::Memory(_)) {
+            let entries = live.sparse.to_vec();
+            live.indexed_to = entries.last().map_or(SEGMENT_HEADER_LEN, |entry| entry.position as u64);
+            live.sparse = Sparse::Memory(entries);
+        }
+        Ok(())
+    }
+
     /// Opens what a reader will need, so that it stays readable once the names are gone.
     pub fn pin(&self) -> Result<(), LogError> {
         self.file()?;
@@ -304,6 +315,15 @@ impl Segment {
 
 /// Kafka's default; a rebuilt index need not be as dense as the lost one.
 const REBUILT_INTERVAL: u64 = 4096;
+
+/// Empties a file and gives it its header and its room.
+fn begin_file(file: &dyn File, path: &Path, header: &SegmentHeader, reserve: Option<u64>) -> Result<(), LogError> {
+    file.set_len(0).map_err(LogError::io("empty", path))?;
+    if let Some(bytes) = reserve {
+        file.allocate(bytes).map_err(LogError::io("reserve", path))?;
+    }
+    file.write_at(&[std::io::IoSlice::new(&header.encode())], 0).map_err(LogError::io("write", path))
+}
 
 /// Reads the head of an index file. `None`: not there, or damaged, which is the same to a caller who
 /// can read the segment instead.

@@ -267,6 +267,31 @@ fn a_thousand_segments_open_by_their_index_files_alone() {
     assert!(read < size / 10, "{read} bytes of {size}");
 }
 
+/// A full disk left the file of a segment that was not begun; later the log grew past its offset.
+#[test]
+fn what_a_failed_roll_left_is_removed() {
+    for closed in [false, true] {
+        let disk = MemDisk::new();
+        let mut log = open(&disk, &small());
+        for n in 0..30 {
+            append(&mut log, 1, &[kv(n, "k", Some("value value value"))]);
+        }
+        if closed { log.close().unwrap() } else { log.sync().unwrap() }
+        let wanted = read_all(&log.reader());
+        drop(log);
+        let path = std::path::Path::new(DIR).join(format!("{:020}.log", 29));
+        millrace_world::Disk::open(disk.as_ref(), &path, millrace_world::OpenMode::CreateNew).unwrap();
+        let mut log = open(&disk, &small());
+        assert_eq!(read_all(&log.reader()), wanted);
+        assert!(!disk.paths().contains(&path));
+        for n in 0..30 {
+            append(&mut log, 1, &[kv(n, "k", Some("value value value"))]);
+        }
+        log.close().unwrap();
+        assert_eq!(read_all(&open(&disk, &small()).reader()).len(), 60);
+    }
+}
+
 #[test]
 fn reserved_space_is_no_torn_tail() {
     let config = LogConfig { preallocate: true, ..small() };
