@@ -48,11 +48,12 @@ impl Log {
             self.write(&entries[at..at + run], &frames[at..at + run], now_ms)?;
             at += run;
         }
-        if self.snapshot_due
-            && let Err(error) = self.write_snapshot()
-        {
-            // The entries are in the log. Without a snapshot the next start reads more of it.
-            warn!(dir = %self.dir.display(), %error, "no snapshot of the producers");
+        if self.snapshot_due {
+            match self.write_snapshot() {
+                // The entries are in the log. Without a snapshot the next start reads more of it.
+                Err(error) if error.is_disk_full() => warn!(dir = %self.dir.display(), %error, "no snapshot of the producers"),
+                written => written?,
+            }
         }
         Ok(())
     }
@@ -209,9 +210,12 @@ impl Log {
         let file = segment.file()?;
         if let Err(error) = file.write_at(&parts, position) {
             // Part of it may be there. It counts for nothing, and would be cut off at the next start; an
-            // error here changes nothing about that.
+            // error here changes nothing about that. The next sync makes the cut durable.
             if !self.config.preallocate {
                 let _ = file.set_len(position);
+            }
+            if !self.unsynced.back().is_some_and(|part| Arc::ptr_eq(&part.segment, &segment)) {
+                self.unsynced.push_back(Unsynced { segment: segment.clone(), synced_to: position });
             }
             return Err(LogError::io("write", &segment.path)(error));
         }
