@@ -296,7 +296,8 @@ impl Group {
     /// The disk had no room for what was proposed, entries from `from` on. The replica starts again
     /// from what is stable, as after a crash; nothing of the refused entries stays anywhere.
     pub fn restart_without(mut self, from: u64) -> Result<Group, ShardError> {
-        self.fail_parked(&AppendError::DiskFull, &ShardError::DiskFull);
+        // Should undoing fail, these are answered as a failed disk answers: nobody knows.
+        let (parked, incoming) = (std::mem::take(&mut self.parked), std::mem::take(&mut self.incoming));
         // What was committed stays so; term and vote are as the journal has them.
         let state = HardState { commit: self.replica.committed(), ..self.journaled };
         assert!(state.commit < from, "what is cut off was not committed");
@@ -306,7 +307,11 @@ impl Group {
         }
         log.0.rebuild_producers()?;
         let replica = Replica::start(&Group::settings(&self.spec), state, log)?;
-        Ok(Group { replica, unflushed: Unflushed::default(), ..self })
+        // Durably: what was cut off must not come back with the next crash.
+        let mut group = Group { replica, parked, incoming, unflushed: Unflushed::default(), ..self };
+        group.replica.log_mut().0.sync()?;
+        group.fail_parked(&AppendError::DiskFull, &ShardError::DiskFull);
+        Ok(group)
     }
 
     /// Below this nothing will change any more: committed, and in no open transaction.

@@ -123,8 +123,9 @@ impl Shard {
                 debug!(group = %at.group, bytes_before, bytes_after, records_removed, "cleaned");
                 group.publish();
             }
-            // The names in the folder are in doubt.
+            // What is on the disk is in doubt.
             Ok(Err(e)) if !e.is_disk_full() => self.fail_volume(&e),
+            Err(e @ (LogError::Io { .. } | LogError::Stopped { .. })) if !e.is_disk_full() => self.fail_volume(&e),
             // The log is as it was. The next round tries again.
             Ok(Err(e)) | Err(e) => {
                 warn!(group = %at.group, "cleaning failed: {e}");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millrace_journal::{GroupId, GroupReplay, TurnFrame};
+use millrace_record::Offset;
 use millrace_log::{Begin, Log, LogEntry, LogError, Opening};
 use millrace_replica::Replica;
 use millrace_world::{Disk, create_dir_durably, parent_of};
@@ -63,6 +64,10 @@ impl Shard {
         let journaled_to = kept.entries.last().map_or(kept.synced, |entry| entry.index);
         if log.last_index() > journaled_to && spec.config.flush.before_answer() {
             log.sync()?;
+        }
+        if log.start_offset() > Offset::ZERO {
+            // A trim that a crash interrupted may have moved the start in the page cache alone.
+            self.disk.sync_dir(&spec.dir).map_err(|e| ShardError::Trouble(format!("syncing {}: {e}", spec.dir.display())))?;
         }
         self.lives += 1;
         let address = Address { slot, group: spec.id, life: self.lives };

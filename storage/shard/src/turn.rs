@@ -300,18 +300,14 @@ impl Shard {
         let shared = group.shared.clone();
         warn!(group = %id, "the disk is full; appends are refused until there is room");
         match group.restart_without(from) {
-            Ok(mut group) => {
-                // What was cut off must not come back with the next crash.
-                if let Err(e) = group.replica.log_mut().0.sync() {
-                    self.fail_volume(&e);
-                }
+            Ok(group) => {
                 shared.set_reader(group.replica.log().0.reader());
                 self.slots[slot] = Some(group);
             }
             Err(e) => {
-                error!(group = %id, "the partition is closed: {e}");
                 self.by_id.remove(&at.group);
                 shared.retire();
+                self.fail_volume(&format_args!("{id}: undoing what found no room: {e}"));
             }
         }
     }
