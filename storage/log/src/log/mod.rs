@@ -224,7 +224,10 @@ impl Log {
                 None => warn!(path = %path.display(), "snapshot of the producers is damaged: taking an older one"),
             }
         }
+        // What a sealed segment says of producers may be in no snapshot.
         let segments = self.shared.segments();
+        let known_to = self.snapshot_at.unwrap_or(segments[0].base_offset());
+        self.snapshot_due = known_to < self.active.base_offset();
         let from = self.producers.applied_to();
         let first = segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
         let mut bytes_read = 0;
@@ -275,8 +278,8 @@ impl Log {
         if self.producers.applied_to() > end {
             return Ok(());
         }
-        self.snapshot_due = false;
         if self.snapshot_at == Some(end) {
+            self.snapshot_due = false;
             return Ok(());
         }
         let path = FileKind::Snapshot.path(&self.dir, end);
@@ -285,6 +288,7 @@ impl Log {
         let durability = if self.producers.is_empty() { Durability::Relaxed } else { Durability::Synced };
         let bytes = self.producers.encode(self.epoch_before(end));
         self.durably(|| files::replace(self.disk.as_ref(), &path, &bytes, durability))?;
+        self.snapshot_due = false;
         let previous = self.snapshot_at.replace(end);
         for at in self.snapshots()? {
             if at != end && Some(at) != previous {
