@@ -78,3 +78,30 @@ fn an_entry_that_cannot_be_read_closes_one_partition_and_not_the_process() {
 fn a_torn_end_that_was_cut_does_not_come_back() {
     holds(941);
 }
+
+#[test]
+fn what_found_no_room_does_not_come_back() {
+    holds(196);
+    holds(2491);
+}
+
+#[test]
+fn a_start_that_only_the_page_cache_knew_is_synced_before_it_is_published() {
+    holds(1324);
+}
+
+#[test]
+fn a_roll_that_found_no_room_leaves_no_damage() {
+    holds(1809);
+    holds(2607);
+}
+
+#[test]
+fn a_log_that_stopped_is_noticed_at_once() {
+    holds(595);
+}
+
+#[test]
+fn a_cleaning_that_failed_on_the_disk_stops_the_writers() {
+    holds(161);
+}
