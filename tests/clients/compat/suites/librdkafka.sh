@@ -50,7 +50,13 @@ run() {
   export LOGS=$2.logs LD_LIBRARY_PATH=$folder/src:$folder/src-cpp TEST_KAFKA_VERSION=4.2.0 BROKERS=$1
   rm -rf "$LOGS"; mkdir -p "$LOGS/kafka/bin"
   printf 'bootstrap.servers=%s\nbroker.address.family=v4\ntest.timeout.multiplier=1.5\ntest.topic.random=true\n' "$1" > "$LOGS/test.conf"
-  export RDKAFKA_TEST_CONF=$LOGS/test.conf
+  export RDKAFKA_TEST_CONF=$LOGS/test.conf KAFKA_PATH=$LOGS/kafka
+  # Some tests make topics with Kafka's own tools.
+  local tool
+  for tool in topics:org.apache.kafka.tools.TopicCommand configs:kafka.admin.ConfigCommand acls:org.apache.kafka.tools.AclCommand; do
+    printf '#!/bin/sh\nexec "%s/apache-kafka.sh" tool %s "$@" 2>/dev/null\n' "$here" "${tool#*:}" > "$LOGS/kafka/bin/kafka-${tool%%:*}.sh"
+  done
+  chmod +x "$LOGS"/kafka/bin/*.sh
   local list=${ONLY:-}
   # Tests whose flags are 0 are those that need a broker and nothing else.
   [ -n "$list" ] || list=$(sed -n 's/^ *_TEST(\([0-9]\{4\}_[a-zA-Z0-9_]*\), *0[,)].*/\1/p' "$folder/tests/test.c" | grep -v '^01[78][0-9]_share' | sort -u)
