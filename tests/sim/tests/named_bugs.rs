@@ -83,6 +83,9 @@ fn a_torn_end_that_was_cut_does_not_come_back() {
 fn what_found_no_room_does_not_come_back() {
     holds(196);
     holds(2491);
+    // In a segment that was preallocated, too.
+    holds(1970);
+    holds(3679);
 }
 
 #[test]

@@ -210,10 +210,9 @@ impl Log {
         let file = segment.file()?;
         if let Err(error) = file.write_at(&parts, position) {
             // Part of it may be there. It counts for nothing, and would be cut off at the next start; an
-            // error here changes nothing about that. The next sync makes the cut durable.
-            if !self.config.preallocate {
-                let _ = file.set_len(position);
-            }
+            // error here changes nothing about that. Reserved space goes with it: whole frames in it would
+            // be taken for entries. The next sync makes the cut durable.
+            let _ = file.set_len(position);
             if !self.unsynced.back().is_some_and(|part| Arc::ptr_eq(&part.segment, &segment)) {
                 self.unsynced.push_back(Unsynced { segment: segment.clone(), synced_to: position });
             }
