@@ -33,6 +33,11 @@ impl Rounds {
         Rounds { retention: now + IDLE, clean: now + IDLE, producers: now + PRODUCERS_EVERY, flush: now, flushes_by_time: false, cleaning: 0 }
     }
 
+    /// Something waits for a flush by time: the shard must not sleep through it.
+    pub fn expect_flush(&mut self) {
+        self.flushes_by_time = true;
+    }
+
     pub fn next_due(&self) -> Moment {
         let due = self.retention.min(self.clean).min(self.producers);
         if self.flushes_by_time { due.min(self.flush) } else { due }

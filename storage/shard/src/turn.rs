@@ -234,6 +234,9 @@ impl Shard {
                 }
             } else if group.unflushed.since_ms.is_none() {
                 group.unflushed.since_ms = Some(self.world.now().0 / 1_000_000);
+                if group.spec.config.flush.ms != u64::MAX {
+                    self.rounds.expect_flush();
+                }
             }
         }
         let group = self.slots[slot].as_mut().expect("looked up above");
