@@ -1,7 +1,8 @@
 # librdkafka's own regression tests, from the npm package of Confluent's JavaScript client, which ships them: one process
 # per test, classic group protocol. A quick "PASSED" in which no sub-test ran is counted as skipped.
 version=1.10.1
-settings=(num.partitions=4 auto.create.topics.enable=true group.min.session.timeout.ms=100)
+# Kafka's own rebalance delay: some tests count on members that start together joining together.
+settings=(num.partitions=4 auto.create.topics.enable=true group.min.session.timeout.ms=100 group.initial.rebalance.delay.ms=3000)
 rerun=1
 folder=$cache/librdkafka/package/deps/librdkafka
 
