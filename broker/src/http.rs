@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use millrace_serve::Views;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -15,12 +16,16 @@ use crate::metrics::Text;
 use crate::node::Node;
 
 /// Serves until the node stops.
-pub async fn serve(node: Arc<Node>, socket: TcpListener, stopping: watch::Receiver<bool>) {
+pub async fn serve(node: Arc<Node>, views: Option<Arc<Views>>, socket: TcpListener, stopping: watch::Receiver<bool>) {
     let routes = Router::new()
         .route("/health/live", get(|| async { "live\n" }))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
         .with_state(node);
+    let routes = match views {
+        Some(views) => routes.merge(millrace_serve::rest::router(views)),
+        None => routes.fallback(|| async { (StatusCode::SERVICE_UNAVAILABLE, "the views did not start; the log says why\n") }),
+    };
     let served = axum::serve(socket, routes).with_graceful_shutdown(stopped(stopping)).await;
     if let Err(error) = served {
         tracing::error!(%error, "the HTTP listener ended");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_cluster::Endpoint;
+use millrace_serve::Views;
 use millrace_shard::ShardError;
 use millrace_world::World;
 use tokio::net::{TcpListener, TcpSocket};
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use crate::config::{Address, NodeConfig};
 use crate::net::{self, Limits, Listener, QUEUED_BYTES_MAX};
 use crate::node::{FolderLock, Node, StartError};
-use crate::{grpc, http};
+use crate::{grpc, http, views};
 
 /// How long connections have to end by themselves before the storage is closed under them.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
@@ -33,6 +34,7 @@ pub enum LaunchError {
 /// A node that serves.
 pub struct Running {
     pub node: Arc<Node>,
+    pub views: Option<Arc<Views>>,
     /// Where Kafka clients connect.
     pub kafka: Vec<SocketAddr>,
     pub http: Option<SocketAddr>,
@@ -42,7 +44,9 @@ pub struct Running {
 
 /// Brings everything up. Sockets are bound before the node starts, so that what clients are told holds
 /// the real ports; they are accepted from only when the node is ready.
-pub async fn launch(world: Arc<dyn World>, config: NodeConfig) -> Result<Running, LaunchError> {
+///
+/// `views_world` is where views run: threads of their own, so that no view holds up the log.
+pub async fn launch(world: Arc<dyn World>, views_world: Arc<dyn World>, config: NodeConfig) -> Result<Running, LaunchError> {
     let lock = FolderLock::take(&*world.disk(), &config.data_dir)?;
     let mut sockets = Vec::new();
     let mut endpoints = Vec::new();
@@ -57,6 +61,15 @@ pub async fn launch(world: Arc<dyn World>, config: NodeConfig) -> Result<Running
     let grpc = bind_optional("grpc.listener", config.grpc.as_ref()).await?;
     let node = Node::start(world.clone(), config, lock, endpoints).await?;
 
+    let views = match views::start(node.clone(), views_world).await {
+        Ok(views) => Some(views),
+        // The log must not be held up by what is derived from it.
+        Err(error) => {
+            tracing::error!(%error, "the views did not start; the broker serves without them");
+            None
+        }
+    };
+
     let (stop, stopping) = watch::channel(false);
     let kafka = sockets.iter().map(|(_, _, address)| *address).collect();
     for (name, socket, _) in sockets {
@@ -65,13 +78,13 @@ pub async fn launch(world: Arc<dyn World>, config: NodeConfig) -> Result<Running
     }
     let (http, http_at) = http.unzip();
     if let Some(socket) = http {
-        world.spawn(Box::pin(http::serve(node.clone(), socket, stopping.clone())));
+        world.spawn(Box::pin(http::serve(node.clone(), views.clone(), socket, stopping.clone())));
     }
     let (grpc, grpc_at) = grpc.unzip();
     if let Some(socket) = grpc {
         world.spawn(Box::pin(grpc::serve(socket, stopping)));
     }
-    Ok(Running { node, kafka, http: http_at, grpc: grpc_at, stop })
+    Ok(Running { node, views, kafka, http: http_at, grpc: grpc_at, stop })
 }
 
 impl Running {
@@ -89,6 +102,9 @@ impl Running {
     /// Stops accepting, lets requests under way end, then closes the storage.
     pub async fn stop(self) -> Result<(), LaunchError> {
         let _ = self.stop.send(true);
+        if let Some(views) = &self.views {
+            views.stop().await;
+        }
         let world = &self.node.world;
         let deadline = world.now() + DRAIN_MAX;
         while self.node.metrics.connections.open_now() > 0 && world.now() < deadline {

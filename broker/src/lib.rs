@@ -18,3 +18,4 @@ pub mod metrics;
 pub mod net;
 pub mod node;
 pub mod partitions;
+pub mod views;

@@ -63,11 +63,13 @@ fn start(given: &ArgMatches, began: Instant) -> Result<(), Box<dyn std::error::E
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("millrace-net").build()?;
     let world = Arc::new(Production::new(runtime.handle().clone()));
+    let views_runtime = tokio::runtime::Builder::new_multi_thread().enable_time().thread_name("millrace-views").build()?;
+    let views_world = Arc::new(Production::new(views_runtime.handle().clone()));
     let served = runtime.block_on(async {
         // Before the first byte of data is touched, so that no signal is missed.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let running = launch(world, config).await?;
+        let running = launch(world, views_world, config).await?;
         announce(&running, began);
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
@@ -80,6 +82,7 @@ fn start(given: &ArgMatches, began: Instant) -> Result<(), Box<dyn std::error::E
     });
     // Whatever still waits for a client is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));
+    views_runtime.shutdown_timeout(Duration::from_millis(200));
     served
 }
 

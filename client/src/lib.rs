@@ -37,7 +37,7 @@ pub use error::{ClientError, Code, Result};
 pub use group::{GroupConfig, GroupEvent, GroupMember};
 pub use metadata::{Broker, Metadata, PartitionInfo, TopicInfo};
 pub use offsets::{CommittedOffset, ListedOffset, Position};
-pub use partition::murmur2;
+pub use millrace_record::murmur2;
 pub use produce::{Acks, Delivered, Delivery, Producer, ProducerConfig};
 pub use records::{Compression, Header, Outgoing, Record};
 

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use millrace_record::partition_of_key;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -28,7 +29,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::TopicPartition;
 use crate::client::{Client, RETRY_PAUSE};
 use crate::error::{ClientError, Code, Result};
-use crate::partition::{Sticky, of_key};
+use crate::partition::Sticky;
 use crate::records::{self, Compression, Identity, Outgoing};
 use crate::text::{owned, topic_name};
 
@@ -181,7 +182,7 @@ impl Producer {
             }
         };
         if let Some(key) = &record.key {
-            return Ok(of_key(key, count));
+            return Ok(partition_of_key(key, count));
         }
         let mut sticky = self.sticky.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, sticky) = sticky.get_mut(topic).ok_or_else(stopped)?;

@@ -85,6 +85,11 @@ pub fn encode(record: &Record) -> Bytes {
             put_string(&mut out, name);
             out.put_i16(*level);
         }
+        Record::Command { bytes } => {
+            out.put_u8(10);
+            put_count(&mut out, bytes.len());
+            out.put_slice(bytes);
+        }
     }
     out.freeze()
 }
@@ -126,6 +131,12 @@ pub fn decode(bytes: &[u8]) -> Result<Record, CodecError> {
         7 => Record::ProducerIds { next: rest.try_get_i64().map_err(|_| CodecError::Short("a producer id"))? },
         8 => Record::Groups { next: rest.try_get_u64().map_err(|_| CodecError::Short("a group number"))? },
         9 => Record::Feature { name: take_string(&mut rest)?, level: rest.try_get_i16().map_err(|_| CodecError::Short("a level"))? },
+        10 => {
+            let length = take_count(&mut rest, 1)?;
+            let (bytes, tail) = rest.split_at(length);
+            rest = tail;
+            Record::Command { bytes: Bytes::copy_from_slice(bytes) }
+        }
         kind => return Err(CodecError::UnknownKind(kind)),
     };
     if rest.is_empty() { Ok(record) } else { Err(CodecError::Trailing(rest.len())) }
@@ -244,6 +255,7 @@ pub(crate) mod tests {
             any::<i64>().prop_map(|next| Record::ProducerIds { next }),
             any::<u64>().prop_map(|next| Record::Groups { next }),
             (name(), any::<i16>()).prop_map(|(name, level)| Record::Feature { name, level }),
+            proptest::collection::vec(any::<u8>(), 0..40).prop_map(|bytes| Record::Command { bytes: bytes.into() }),
         ]
     }
 

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use millrace_fold::Fold;
 use millrace_record::Offset;
 use uuid::Uuid;
@@ -46,6 +47,8 @@ pub struct Image {
     names: BTreeMap<Uuid, String>,
     configs: BTreeMap<Scope, Map>,
     features: BTreeMap<String, i16>,
+    /// Never rewritten: the views' catalog is a fold over all of them.
+    commands: Vec<Bytes>,
     next_producer_id: i64,
     next_group: u64,
 }
@@ -76,6 +79,10 @@ impl Image {
     /// Every scope that has a config set.
     pub fn config_scopes(&self) -> impl Iterator<Item = &Scope> {
         self.configs.keys()
+    }
+    /// The views' commands, in order.
+    pub fn commands(&self) -> &[Bytes] {
+        &self.commands
     }
     pub fn features(&self) -> &BTreeMap<String, i16> {
         &self.features
@@ -115,6 +122,7 @@ impl Image {
             Record::Config { scope, name, value } => self.set_config(scope, name, value),
             Record::ProducerIds { next } => self.next_producer_id = self.next_producer_id.max(next),
             Record::Groups { next } => self.next_group = self.next_group.max(next),
+            Record::Command { bytes } => self.commands.push(bytes),
             Record::Feature { name, level: 0 } => {
                 self.features.remove(&name);
             }
@@ -179,6 +187,7 @@ impl Fold for Image {
             }));
         }
         records.extend(self.features.iter().map(|(name, level)| Record::Feature { name: name.clone(), level: *level }));
+        records.extend(self.commands.iter().map(|bytes| Record::Command { bytes: bytes.clone() }));
         records.push(Record::ProducerIds { next: self.next_producer_id });
         records.push(Record::Groups { next: self.next_group });
         records

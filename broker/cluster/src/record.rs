@@ -1,4 +1,5 @@
 //! The records of the metadata log: every change of the cluster, one kind each.
+use bytes::Bytes;
 use uuid::Uuid;
 
 /// The Raft group (and the log on disk) of one partition. Never used twice in a cluster's life.
@@ -43,4 +44,6 @@ pub enum Record {
     Groups { next: u64 },
     /// A finalized feature; level 0 takes it away.
     Feature { name: String, level: i16 },
+    /// A statement that changed the views' catalog, in the views' own encoding.
+    Command { bytes: Bytes },
 }

@@ -56,7 +56,7 @@ impl NodeConfig {
     /// Checks `properties` and makes them a node's. The second half of the answer is what to warn of.
     pub fn from_properties(properties: Properties) -> Result<(NodeConfig, Vec<String>), ConfigError> {
         let mut warnings: Vec<String> =
-            properties.unknown().map(|name| format!("{name} is not a config of this broker: ignored")).collect();
+            properties.unknown().filter(|name| !name.starts_with("ksql.")).map(|name| format!("{name} is not a config of this broker: ignored")).collect();
         let fixed = properties.values;
         for (name, value) in &fixed {
             let Some(key) = broker_key(name) else { continue };
@@ -109,6 +109,12 @@ impl NodeConfig {
     /// The settings before anything was altered at run time.
     pub fn settings(&self) -> BrokerSettings<'_> {
         fixed_settings(&self.fixed)
+    }
+
+    /// The views' server properties: every `ksql.` key, and `auto.offset.reset` for queries as ksqlDB names it.
+    pub fn ksql_properties(&self) -> impl Iterator<Item = (String, String)> {
+        let streams = |name: &str| name.strip_prefix("ksql.streams.").unwrap_or(name).to_string();
+        self.fixed.iter().filter(|(name, _)| name.starts_with("ksql.")).map(move |(name, value)| (streams(name), value.clone()))
     }
 
     /// The listener that other addresses fall back to: the first.

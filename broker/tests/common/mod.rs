@@ -42,7 +42,7 @@ impl TestNode {
         let properties = Properties::parse(&text).expect("readable properties");
         let (config, _) = NodeConfig::from_properties(properties).expect("a good configuration");
         let world = Arc::new(Production::new(tokio::runtime::Handle::current()));
-        let running = launch(world, config).await.expect("the node starts");
+        let running = launch(world.clone(), world, config).await.expect("the node starts");
         let address = running.kafka[0];
         TestNode { running: Some(running), dir, address }
     }

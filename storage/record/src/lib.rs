@@ -13,6 +13,7 @@ mod error;
 mod frame;
 mod header;
 mod ids;
+mod murmur;
 mod record;
 mod records;
 mod stamp;
@@ -29,6 +30,7 @@ pub use header::{
     TimestampType, add_sequence,
 };
 pub use ids::{Epoch, Offset, ProducerId};
+pub use murmur::{murmur2, partition_of_key};
 pub use record::{HeaderList, Headers, Record};
 pub use records::{RecordIter, Records};
 pub use validate::{Origin, RecordRefused, Refused, Rules, Validated, admit, conform, validate};

@@ -75,6 +75,11 @@ impl<S: Store> Task<S> {
         &self.store
     }
 
+    /// Moves an input on over offsets that hold no record.
+    pub fn skip_to(&mut self, input: &InputId, next: i64) {
+        self.cut.advance(input, next);
+    }
+
     /// For what a store can do beyond the trait, such as writing back.
     pub fn store_mut(&mut self) -> &mut S {
         &mut self.store

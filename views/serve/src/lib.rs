@@ -1,1 +1,18 @@
-//! Catalog, pull and push queries, gRPC and ksqlDB's REST.
+//! The serving side of views: the catalog, the queries that run, and the two faces that programs ask: gRPC and ksqlDB's REST.
+//!
+//! Invariants: the catalog is a fold over the replicated list of commands, so every start comes to the same sources and
+//! queries; a statement is carried out before it is answered; every read names the cut that it saw.
+//! Absences: no Kafka request, no broker: what is needed of one is the trait [`Outside`].
+mod command;
+pub mod host;
+mod insert;
+mod outside;
+mod pull;
+mod push;
+pub mod rest;
+pub mod run;
+
+pub use host::{Failed, Outcome, Views};
+pub use outside::{Answer, Outside, Refused, TopicSummary};
+pub use pull::PullAnswer;
+pub use push::{From, PushBatch, Subscription};

@@ -20,6 +20,7 @@ pub struct DiskStore {
     // Reads move rows into memory.
     resident: Mutex<Resident>,
     cut: Cut,
+    written_cut: Cut,
     settings: Settings,
 }
 
@@ -34,7 +35,7 @@ impl DiskStore {
     pub fn open(dir: &Path, caches: &Caches, settings: Settings) -> Result<DiskStore, StoreError> {
         let database = Database::open(dir, caches)?;
         let cut = database.cut()?;
-        Ok(DiskStore { database: Arc::new(database), resident: Mutex::default(), cut, settings })
+        Ok(DiskStore { database: Arc::new(database), resident: Mutex::default(), written_cut: cut.clone(), cut, settings })
     }
 
     /// Half the budget is taken by rows still to be written; the other half stays for what is read. The owner writes back
@@ -47,11 +48,17 @@ impl DiskStore {
         !self.resident.lock().dirty().is_empty()
     }
 
+    /// Whether the cut is ahead of the one that a crash would bring back.
+    pub fn has_moved(&self) -> bool {
+        self.cut != self.written_cut
+    }
+
     /// Writes the dirty rows and the cut behind them, as one batch.
     pub fn write_back(&mut self) -> Result<(), StoreError> {
         let resident = self.resident.get_mut();
         self.database.write(resident.dirty(), &self.cut)?;
         resident.written(self.settings.memory_bytes);
+        self.written_cut = self.cut.clone();
         Ok(())
     }
 

@@ -1,0 +1,131 @@
+//! What the views ask of the broker: topics, partitions, producer ids, and a place in the metadata log for their commands.
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millrace_cluster::Record;
+use millrace_cluster::decide::{Decision, NewTopic, TopicRef, allocate_producer_ids, create_topics, delete_topics};
+use millrace_serve::host::ViewSettings;
+use millrace_serve::{Answer, Failed, Outside, Refused, TopicSummary, Views};
+use millrace_shard::Partition;
+use millrace_sql::catalog::{NewTopic as ViewTopic, Settings};
+use millrace_sql::parser::Limits;
+use millrace_world::World;
+use uuid::Uuid;
+
+use crate::node::Node;
+
+/// Memory for the rows of all views, until there is a config for it.
+const MEMORY_BYTES: usize = 512 << 20;
+const PUSH_QUERIES_MAX: usize = 1000;
+
+/// Starts the views of a node. `world` is where they run.
+pub async fn start(node: Arc<Node>, world: Arc<dyn World>) -> Result<Arc<Views>, Failed> {
+    let settings = ViewSettings { memory_bytes: MEMORY_BYTES, push_queries_max: PUSH_QUERIES_MAX, limits: Limits::STANDARD };
+    let server: Settings = node.config.ksql_properties().collect();
+    Views::start(Arc::new(Broker { node, world }), settings, server).await
+}
+
+struct Broker {
+    node: Arc<Node>,
+    world: Arc<dyn World>,
+}
+
+fn refused(error: impl std::fmt::Display) -> Refused {
+    Refused(error.to_string())
+}
+
+impl Outside for Broker {
+    fn world(&self) -> Arc<dyn World> {
+        self.world.clone()
+    }
+
+    fn state_dir(&self) -> PathBuf {
+        self.node.config.data_dir.join("views")
+    }
+
+    fn cluster_id(&self) -> String {
+        self.node.cluster.image().cluster_id().map(crate::identity::base64url).unwrap_or_default()
+    }
+
+    fn topics(&self) -> Vec<TopicSummary> {
+        let image = self.node.cluster.image();
+        let topics = image.topics().map(|topic| TopicSummary {
+            name: topic.name.clone(),
+            replicas: topic.partitions.iter().map(|partition| partition.replicas.len()).collect(),
+            internal: topic.name.starts_with("__") || topic.name.starts_with("_millrace_"),
+        });
+        topics.collect()
+    }
+
+    fn partitions(&self, topic: &str) -> Option<Vec<Partition>> {
+        let directory = self.node.partitions.directory();
+        directory.named(topic)?.partitions.iter().cloned().collect()
+    }
+
+    fn create_topic(&self, topic: ViewTopic) -> Answer<Result<(), Refused>> {
+        let node = self.node.clone();
+        Box::pin(async move {
+            if let Some(existing) = node.partitions.directory().named(&topic.name) {
+                return match topic.partitions {
+                    Some(wanted) if wanted as usize != existing.partitions.len() => Err(Refused(format!(
+                        "A Kafka topic with the name '{}' already exists, with different partition/replica configuration than required. \
+                         KSQL expects {wanted} partitions (topic has {})",
+                        topic.name,
+                        existing.partitions.len()
+                    ))),
+                    _ => Ok(()),
+                };
+            }
+            let mut configs = Vec::new();
+            if let Some(policy) = &topic.cleanup_policy {
+                configs.push(("cleanup.policy".to_string(), Some(policy.clone())));
+            }
+            if let Some(ms) = topic.retention_ms {
+                configs.push(("retention.ms".to_string(), Some(ms.to_string())));
+            }
+            let ask = NewTopic {
+                name: topic.name,
+                partitions: topic.partitions.unwrap_or(-1),
+                replication_factor: topic.replicas.unwrap_or(-1),
+                assignments: Vec::new(),
+                configs,
+            };
+            let asks = [ask];
+            let outcomes = node.change(|cluster| create_topics(cluster, &asks, &mut || node.new_id())).await.map_err(refused)?;
+            outcomes.into_iter().try_for_each(|outcome| outcome.map(drop)).map_err(refused)
+        })
+    }
+
+    fn delete_topic(&self, name: String) -> Answer<Result<(), Refused>> {
+        let node = self.node.clone();
+        Box::pin(async move {
+            let asks = [TopicRef { name: Some(name), id: Uuid::nil() }];
+            let outcomes = node.change(|cluster| delete_topics(cluster, &asks)).await.map_err(refused)?;
+            outcomes.into_iter().try_for_each(|outcome| outcome.map(drop)).map_err(refused)
+        })
+    }
+
+    fn producer_ids(&self, count: i64) -> Answer<Result<i64, Refused>> {
+        let node = self.node.clone();
+        Box::pin(async move {
+            let block = node.change(allocate_producer_ids).await.map_err(refused)?;
+            match block {
+                Some(block) if i64::from(block.count) >= count => Ok(block.first),
+                _ => Err(Refused("every producer id has been used".into())),
+            }
+        })
+    }
+
+    fn append_command(&self, command: Bytes) -> Answer<Result<(), Refused>> {
+        let node = self.node.clone();
+        Box::pin(async move {
+            let decide = |_: millrace_cluster::decide::Cluster<'_>| Decision { records: vec![Record::Command { bytes: command }], reply: () };
+            node.change(decide).await.map_err(refused)
+        })
+    }
+
+    fn commands(&self) -> Vec<Bytes> {
+        self.node.cluster.image().commands().to_vec()
+    }
+}

@@ -1,0 +1,61 @@
+//! The statements that made the catalog what it is, as they stand in the replicated list of commands.
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    version: u32,
+    /// One statement, with variables put in.
+    pub sql: String,
+    /// The session's properties when it was decided.
+    pub properties: BTreeMap<String, String>,
+    /// Of the query that it starts: unique for its sink.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer: Option<i64>,
+    /// Of the query that it starts: where its inputs begin (topic, partition, offset).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub start: Vec<(String, i32, i64)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a command that this version does not understand: {0}")]
+pub struct UnknownCommand(String);
+
+impl Command {
+    pub fn new(sql: String, properties: BTreeMap<String, String>) -> Command {
+        Command { version: VERSION, sql, properties, producer: None, start: Vec::new() }
+    }
+
+    pub fn encode(&self) -> Bytes {
+        Bytes::from(serde_json::to_vec(self).expect("strings and numbers are JSON"))
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Command, UnknownCommand> {
+        let command: Command = serde_json::from_slice(bytes).map_err(|error| UnknownCommand(error.to_string()))?;
+        match command.version {
+            VERSION => Ok(command),
+            other => Err(UnknownCommand(format!("version {other}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_round_trip_and_newer_ones_are_refused() {
+        let mut command = Command::new("CREATE STREAM S (A INT) WITH (..);".into(), BTreeMap::from([("a".into(), "b".into())]));
+        assert_eq!(Command::decode(&command.encode()).unwrap(), command);
+        command.producer = Some(7);
+        command.start = vec![("t".into(), 0, 12)];
+        assert_eq!(Command::decode(&command.encode()).unwrap(), command);
+        command.version = 2;
+        assert!(Command::decode(&command.encode()).is_err());
+        assert!(Command::decode(b"{").is_err());
+    }
+}

@@ -1,0 +1,320 @@
+//! Statements: all of a text are decided first, against a catalog that each of them changes in turn; then each is carried out.
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use millrace_sql::ast::{Located, Statement};
+use millrace_sql::catalog::{Catalog, Decision, Effect, Explanation, NewTopic, NoSchemas, Session, Settings, Topics, decide};
+use millrace_sql::parser::{RawStatement, Variables, parse_raw, split};
+use millrace_sql::plan::QueryId;
+
+use crate::command::Command;
+use crate::host::start::{PRODUCERS_PER_QUERY, is_lasting, kept_id};
+use crate::host::{BrokerTopics, Views};
+use crate::{Failed, insert};
+
+/// What became of one statement.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Done { effect: Effect, message: String, query: Option<QueryId> },
+    /// INSERT VALUES: where the record is.
+    Inserted { topic: String, partition: i32, offset: i64 },
+    /// SET, UNSET, DEFINE, UNDEFINE: they hold for the rest of the text.
+    Session,
+    /// LIST, DESCRIBE, EXPLAIN ..: whoever asked finds the answer in the catalog that the statement saw.
+    Ask { catalog: Arc<Catalog>, settings: Settings },
+}
+
+#[derive(Clone, Debug)]
+pub struct Executed {
+    pub located: Located,
+    pub outcome: Outcome,
+    pub warnings: Vec<String>,
+    /// The number of the command that it became.
+    pub sequence: Option<u64>,
+}
+
+/// Statements that were carried out before one failed.
+#[derive(Debug)]
+pub struct Stopped {
+    pub done: Vec<Executed>,
+    pub failed: Failed,
+    /// The text of the statement at fault.
+    pub statement: String,
+}
+
+/// The broker's topics and those that earlier statements of the same text will make.
+struct PlannedTopics<'a> {
+    broker: BrokerTopics<'a>,
+    planned: RefCell<BTreeMap<String, Option<i32>>>,
+}
+
+impl Topics for PlannedTopics<'_> {
+    fn partitions(&self, topic: &str) -> Option<i32> {
+        match self.planned.borrow().get(topic) {
+            Some(planned) => *planned,
+            None => self.broker.partitions(topic),
+        }
+    }
+}
+
+impl PlannedTopics<'_> {
+    fn follow(&self, effect: &Effect) {
+        let mut planned = self.planned.borrow_mut();
+        match effect {
+            Effect::CreateSource { topic: Some(topic), .. } | Effect::StartQuery { topic: Some(topic), .. } => {
+                planned.insert(topic.name.clone(), Some(topic.partitions.unwrap_or(1)));
+            }
+            Effect::DropSource { delete_topic: Some(topic), .. } => drop(planned.insert(topic.clone(), None)),
+            _ => {}
+        }
+    }
+}
+
+impl Views {
+    /// Runs a text of statements. Nothing is done when any of them cannot be.
+    pub async fn execute(
+        self: &Arc<Self>,
+        sql: &str,
+        properties: &BTreeMap<String, String>,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Vec<Executed>, Stopped> {
+        let whole = |failed: Failed| Stopped { done: Vec::new(), failed, statement: sql.to_string() };
+        let raws = split(sql, &self.settings.limits).map_err(|error| whole(error.into()))?;
+        let _alone = self.changing.lock().await;
+        self.check_all(&raws, properties, variables)?;
+
+        let (mut settings, mut variables) = (self.session_settings(properties), variables_of(variables));
+        let mut done = Vec::new();
+        for raw in &raws {
+            match self.execute_one(raw, &mut settings, &mut variables).await {
+                Ok(executed) => done.push(executed),
+                Err(failed) => return Err(Stopped { done, failed, statement: raw.text.to_string() }),
+            }
+        }
+        Ok(done)
+    }
+
+    /// The server's properties under the session's own.
+    pub fn session_settings(&self, properties: &BTreeMap<String, String>) -> Settings {
+        let mut settings = self.server.clone();
+        for (name, value) in properties {
+            settings.set(full_name(name), value.as_str());
+        }
+        settings
+    }
+
+    /// All statements of a text, without a look at the catalog.
+    pub fn parse_with(&self, sql: &str, variables: &BTreeMap<String, String>) -> Result<Vec<Located>, Failed> {
+        Ok(millrace_sql::parser::parse(sql, &mut variables_of(variables), &self.settings.limits)?)
+    }
+
+    /// How a query that runs, or a statement that could, is carried out.
+    pub fn explain(&self, catalog: &Catalog, settings: &Settings, query: Option<&str>, statement: Option<&Statement>) -> Result<Explanation, Failed> {
+        let topics = BrokerTopics(&*self.outside);
+        let session = Session { catalog, topics: &topics, schemas: &NoSchemas, settings, functions: self.functions };
+        Ok(session.explain(query, statement)?)
+    }
+
+    fn check_all(&self, raws: &[RawStatement<'_>], properties: &BTreeMap<String, String>, variables: &BTreeMap<String, String>) -> Result<(), Stopped> {
+        let (mut settings, mut variables) = (self.session_settings(properties), variables_of(variables));
+        let mut catalog = (*self.catalog()).clone();
+        let topics = PlannedTopics { broker: BrokerTopics(&*self.outside), planned: RefCell::default() };
+        for raw in raws {
+            let stopped = |failed: Failed| Stopped { done: Vec::new(), failed, statement: raw.text.to_string() };
+            let located = parse_raw(raw, &variables, &self.settings.limits).map_err(|error| stopped(error.into()))?;
+            let decision = self.decide(&catalog, &topics, &settings, &located).map_err(stopped)?;
+            topics.follow(&decision.effect);
+            follow_session(&decision.effect, &mut settings, &mut variables);
+            catalog.apply(&decision.effect);
+        }
+        Ok(())
+    }
+
+    pub(super) fn decide(&self, catalog: &Catalog, topics: &dyn Topics, settings: &Settings, located: &Located) -> Result<Decision, Failed> {
+        let session = Session { catalog, topics, schemas: &NoSchemas, settings, functions: self.functions };
+        Ok(decide(&session, located)?)
+    }
+
+    async fn execute_one(self: &Arc<Self>, raw: &RawStatement<'_>, settings: &mut Settings, variables: &mut Variables) -> Result<Executed, Failed> {
+        let located = parse_raw(raw, variables, &self.settings.limits)?;
+        let Decision { effect, warnings } = self.decide(&self.catalog(), &BrokerTopics(&*self.outside), settings, &located)?;
+        let mut sequence = None;
+        let outcome = match &effect {
+            Effect::SetProperty { .. } | Effect::UnsetProperty { .. } | Effect::Define { .. } | Effect::Undefine { .. } => {
+                follow_session(&effect, settings, variables);
+                Outcome::Session
+            }
+            Effect::InsertValues(values) => {
+                let record = insert::record_of(values, self.functions, self.outside.world().wall_ms())?;
+                let topic = &values.target.topic;
+                let (partition, appended) = insert::append(&self.topic(topic)?, &record, self.next_number()).await?;
+                Outcome::Inserted { topic: topic.clone(), partition, offset: appended.base_offset.0 }
+            }
+            Effect::Ask => Outcome::Ask { catalog: self.catalog(), settings: settings.clone() },
+            Effect::Push(_) | Effect::Pull(_) => {
+                return Err(Failed::statement("The following statement types should be issued to the websocket endpoint '/query': SELECT"));
+            }
+            lasting => {
+                if is_lasting(&located.statement, lasting) {
+                    sequence = Some(self.carry_out(lasting, &located, settings).await?);
+                }
+                let query = match lasting {
+                    Effect::StartQuery { plan, .. } => Some(plan.id.clone()),
+                    _ => None,
+                };
+                Outcome::Done { message: message_of(lasting), effect: effect.clone(), query }
+            }
+        };
+        Ok(Executed { located, outcome, warnings, sequence })
+    }
+
+    /// Makes what the effect needs, writes the command, then makes this node match. Answers the command's number.
+    async fn carry_out(self: &Arc<Self>, effect: &Effect, located: &Located, settings: &Settings) -> Result<u64, Failed> {
+        let properties = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let mut command = Command::new(located.text.clone(), properties);
+        match effect {
+            Effect::CreateSource { source, topic, .. } => {
+                self.make_topic(topic.as_ref()).await?;
+                if source.read_only && source.is_table() {
+                    let begin = self.topic(&source.topic)?;
+                    let begin = begin.iter().enumerate();
+                    command.start = begin.map(|(at, partition)| (source.topic.clone(), at as i32, partition.state().start.0)).collect();
+                }
+            }
+            Effect::StartQuery { plan, topic, .. } => {
+                self.make_topic(topic.as_ref()).await?;
+                command.start = self.start_positions(&plan.root, settings)?;
+                let ids = self.outside.producer_ids(PRODUCERS_PER_QUERY).await;
+                command.producer = Some(ids.map_err(|refused| Failed::Trouble(refused.0))?);
+            }
+            _ => {}
+        }
+        self.outside.append_command(command.encode()).await.map_err(|refused| Failed::Trouble(refused.0))?;
+        let before = self.catalog();
+        let mut catalog = (*before).clone();
+        catalog.apply(effect);
+        self.catalog.store(Arc::new(catalog));
+        self.match_effect(effect, &before, &command).await?;
+        Ok(self.outside.commands().len() as u64 - 1)
+    }
+
+    async fn make_topic(&self, topic: Option<&NewTopic>) -> Result<(), Failed> {
+        let Some(topic) = topic else { return Ok(()) };
+        self.outside.create_topic(topic.clone()).await.map_err(|refused| Failed::Trouble(refused.0))
+    }
+
+    async fn match_effect(&self, effect: &Effect, before: &Catalog, command: &Command) -> Result<(), Failed> {
+        match effect {
+            Effect::CreateSource { source, .. } if source.read_only && source.is_table() => self.keep_source(source, command).await,
+            Effect::StartQuery { plan, replaces, .. } => {
+                if let Some(old) = replaces {
+                    self.stop_query(old, false).await;
+                }
+                self.follow(plan, command).await
+            }
+            Effect::DropSource { name, delete_topic, terminates } => {
+                for id in terminates {
+                    self.stop_query(id, true).await;
+                }
+                if let Some(source) = before.source(name).filter(|source| source.read_only && source.is_table()) {
+                    self.stop_query(&kept_id(source), true).await;
+                }
+                if let Some(topic) = delete_topic {
+                    self.outside.delete_topic(topic.clone()).await.map_err(|refused| Failed::Trouble(refused.0))?;
+                }
+                Ok(())
+            }
+            Effect::Terminate { ids } => {
+                for id in ids {
+                    self.stop_query(id, true).await;
+                }
+                Ok(())
+            }
+            Effect::Pause { ids } => {
+                for id in ids {
+                    self.stop_query(id, false).await;
+                }
+                Ok(())
+            }
+            Effect::Resume { ids } => {
+                let catalog = self.catalog();
+                for id in ids.iter().filter(|id| self.following(id).is_none()) {
+                    if let (Some(query), Some(command)) = (catalog.query(id), self.command_of(id)) {
+                        self.follow(&query.plan, &command).await?;
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The command that started a query: found again by folding the list up to it.
+    fn command_of(&self, id: &QueryId) -> Option<Command> {
+        let mut catalog = Catalog::default();
+        let mut found = None;
+        for bytes in self.outside.commands() {
+            let command = Command::decode(&bytes).ok()?;
+            let located = self.parse_one(&command.sql).ok()?;
+            let settings: Settings = command.properties.clone().into_iter().collect();
+            let Ok(decision) = self.decide(&catalog, &BrokerTopics(&*self.outside), &settings, &located) else { continue };
+            catalog.apply(&decision.effect);
+            if matches!(&decision.effect, Effect::StartQuery { plan, .. } if plan.id == *id) {
+                found = Some(command);
+            }
+        }
+        found
+    }
+}
+
+fn variables_of(given: &BTreeMap<String, String>) -> Variables {
+    let mut variables = Variables::default();
+    for (name, value) in given {
+        variables.define(name, value);
+    }
+    variables
+}
+
+fn follow_session(effect: &Effect, settings: &mut Settings, variables: &mut Variables) {
+    match effect {
+        Effect::SetProperty { name, value } => settings.set(full_name(name), value.as_str()),
+        Effect::UnsetProperty { name } => drop(settings.unset(&full_name(name))),
+        Effect::Define { name, value } => variables.define(name, value),
+        Effect::Undefine { name } => variables.undefine(name),
+        _ => {}
+    }
+}
+
+/// `ksql.streams.auto.offset.reset` is `auto.offset.reset`.
+fn full_name(name: &str) -> String {
+    name.strip_prefix("ksql.streams.").unwrap_or(name).to_string()
+}
+
+fn message_of(effect: &Effect) -> String {
+    match effect {
+        Effect::CreateSource { source, replaces: false, .. } => match source.is_table() {
+            true => "Table created".into(),
+            false => "Stream created".into(),
+        },
+        Effect::CreateSource { source, .. } => format!("{} replaced", if source.is_table() { "Table" } else { "Stream" }),
+        Effect::StartQuery { plan, .. } => format!("Created query with ID {}", plan.id),
+        Effect::AlterSource { source } => format!("{} altered", if source.is_table() { "Table" } else { "Stream" }),
+        Effect::DropSource { name, delete_topic: None, .. } => format!("Source {} was dropped.", name.quoted()),
+        Effect::DropSource { name, delete_topic: Some(topic), .. } => {
+            format!("Source {} (topic: {topic}) was dropped.", name.quoted())
+        }
+        Effect::Terminate { .. } => "Query terminated.".into(),
+        Effect::Pause { .. } => "Query paused.".into(),
+        Effect::Resume { .. } => "Query resumed.".into(),
+        Effect::CreateType { name, data_type } => format!("Registered custom type with name '{name}' and SQL type {data_type}"),
+        Effect::DropType { name } => format!("Dropped type '{name}'"),
+        Effect::Nothing { message } => message.clone(),
+        _ => String::new(),
+    }
+}
+
+/// Whether the statement is a SELECT or PRINT, which have an endpoint of their own.
+pub fn is_query(statement: &Statement) -> bool {
+    matches!(statement, Statement::Query(_) | Statement::Print { .. })
+}

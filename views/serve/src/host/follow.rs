@@ -1,0 +1,193 @@
+//! A persistent query as it runs on this node: its tasks, each started again after trouble from its state's last cut.
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use millrace_engine::state::{Cut, InputId, Store};
+use millrace_engine::{Query, Task};
+use millrace_record::{Offset, ProducerId};
+use millrace_shard::Partition;
+use millrace_store::{Caches, DiskStore, Settings as StoreSettings};
+use millrace_world::World;
+use parking_lot::Mutex;
+
+use crate::host::log_event;
+use crate::run::{Cell, Input, Output, PROGRESS, Progress, RunError, Runner, Schedule, Signal, Stop, ViewStore, progress_key};
+
+/// Between two attempts of a task that met trouble.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Everything that a task needs to be opened, as often as it takes.
+pub struct TaskSpec {
+    pub name: String,
+    pub query: Arc<Query>,
+    pub dir: PathBuf,
+    pub memory_bytes: usize,
+    /// With the offset at which a state without a cut begins.
+    pub inputs: Vec<(InputId, Partition, Offset)>,
+    pub schedule: Option<Partition>,
+    pub sink: Option<(ProducerId, Vec<Partition>)>,
+    pub keep_result: bool,
+    pub windowed: bool,
+}
+
+struct TaskSlot {
+    spec: TaskSpec,
+    /// Absent while the task is being opened.
+    cell: ArcSwapOption<Cell>,
+    trouble: Mutex<String>,
+}
+
+/// How one task is doing.
+#[derive(Clone, Debug)]
+pub struct TaskStatus {
+    pub progress: Progress,
+    pub memory_bytes: usize,
+    pub disk_bytes: u64,
+}
+
+pub struct Following {
+    slots: Vec<Arc<TaskSlot>>,
+    stops: Mutex<Vec<Stop>>,
+    ended: Arc<Mutex<usize>>,
+    changed: Arc<Signal>,
+}
+
+impl Following {
+    pub fn start(world: Arc<dyn World>, caches: Caches, specs: Vec<TaskSpec>) -> Arc<Following> {
+        let slot = |spec| Arc::new(TaskSlot { spec, cell: ArcSwapOption::empty(), trouble: Mutex::new("opening its state".into()) });
+        let slots: Vec<Arc<TaskSlot>> = specs.into_iter().map(slot).collect();
+        let stops: Vec<Stop> = slots.iter().map(|_| Stop::default()).collect();
+        let following = Arc::new(Following {
+            stops: Mutex::new(stops.clone()),
+            ended: Arc::new(Mutex::new(0)),
+            changed: Arc::new(Signal::default()),
+            slots,
+        });
+        for (slot, stop) in following.slots.iter().zip(stops) {
+            let (slot, world, caches) = (slot.clone(), world.clone(), caches.clone());
+            let (ended, changed) = (following.ended.clone(), following.changed.clone());
+            let runner_world = world.clone();
+            world.spawn(Box::pin(async move {
+                keep_running(&slot, runner_world, caches, stop, &changed).await;
+                slot.cell.store(None);
+                *ended.lock() += 1;
+                changed.notify();
+            }));
+        }
+        following
+    }
+
+    /// Asks all tasks to end and waits until they have, with their state written back.
+    pub async fn stop(&self) {
+        self.stops.lock().iter().for_each(Stop::ask);
+        self.changed.until(|| (*self.ended.lock() == self.slots.len()).then_some(())).await;
+    }
+
+    /// All of them, or none while one is being opened.
+    pub fn cells(&self) -> Option<Vec<Arc<Cell>>> {
+        self.slots.iter().map(|slot| slot.cell.load_full()).collect()
+    }
+
+    /// Waits until all tasks are open.
+    pub async fn opened(&self) -> Vec<Arc<Cell>> {
+        self.changed.until(|| self.cells()).await
+    }
+
+    /// What keeps it from running; empty when nothing does.
+    pub fn trouble(&self) -> String {
+        let troubles: Vec<String> = self.slots.iter().map(|slot| slot.trouble.lock().clone()).filter(|text| !text.is_empty()).collect();
+        troubles.first().cloned().unwrap_or_default()
+    }
+
+    pub fn status(&self) -> Vec<TaskStatus> {
+        let status = |slot: &Arc<TaskSlot>| match slot.cell.load_full() {
+            None => TaskStatus {
+                progress: Progress { trouble: Some(slot.trouble.lock().clone()), ..Progress::default() },
+                memory_bytes: 0,
+                disk_bytes: 0,
+            },
+            Some(cell) => {
+                let (memory_bytes, disk_bytes) = match cell.task().store() {
+                    ViewStore::Disk(store) => (store.memory_bytes(), store.disk_bytes()),
+                    ViewStore::Memory(_) => (0, 0),
+                };
+                TaskStatus { progress: cell.progress(), memory_bytes, disk_bytes }
+            }
+        };
+        self.slots.iter().map(status).collect()
+    }
+}
+
+async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, caches: Caches, stop: Stop, changed: &Signal) {
+    while !stop.asked() {
+        let attempt = match open(&slot.spec, &world, &caches, &stop) {
+            Err(error) => Err(error),
+            Ok(runner) => {
+                slot.trouble.lock().clear();
+                slot.cell.store(Some(runner.cell.clone()));
+                changed.notify();
+                runner.run().await
+            }
+        };
+        slot.cell.store(None);
+        let Err(error) = attempt else { return };
+        tracing::error!(query = slot.spec.name, %error, "a query stopped; it is started again from its last cut");
+        *slot.trouble.lock() = error.to_string();
+        let deadline = world.now() + AGAIN_AFTER;
+        world.sleep_until(deadline).await;
+    }
+}
+
+fn open(spec: &TaskSpec, world: &Arc<dyn World>, caches: &Caches, stop: &Stop) -> Result<Runner, RunError> {
+    world.disk().create_dir_all(&spec.dir).map_err(millrace_engine::state::StoreError::Io)?;
+    let store = DiskStore::open(&spec.dir, caches, StoreSettings { memory_bytes: spec.memory_bytes })?;
+    let mut task = Task::open(spec.query.clone(), ViewStore::Disk(store))?;
+    let fresh = task.cut() == &Cut::default();
+    let output = match &spec.sink {
+        None => None,
+        Some((producer, partitions)) => {
+            let progress = |partition| Ok(task.store().get(PROGRESS, &progress_key(partition))?);
+            let output = Output::open(*producer, partitions.clone(), progress)?;
+            if fresh {
+                // Before the first output: where to look for it after a crash.
+                for (key, stored) in output.progress() {
+                    task.put(PROGRESS, key, Some(stored));
+                }
+            }
+            Some(output)
+        }
+    };
+    let mut inputs = Vec::with_capacity(spec.inputs.len());
+    for (id, partition, begin) in &spec.inputs {
+        if fresh {
+            task.skip_to(id, begin.0);
+        }
+        let next = Offset(task.cut().next(id).unwrap_or(begin.0));
+        inputs.push(Input { id: id.clone(), partition: partition.clone(), next });
+    }
+    if fresh {
+        task.commit()?;
+        if let ViewStore::Disk(store) = task.store_mut() {
+            store.write_back()?;
+        }
+    }
+    let name = spec.name.clone();
+    Ok(Runner {
+        name: spec.name.clone(),
+        world: world.clone(),
+        cell: Arc::new(Cell::new(task)),
+        inputs,
+        schedule: spec.schedule.clone().map(Schedule::new),
+        output,
+        deliver: None,
+        keep_result: spec.keep_result,
+        windowed: spec.windowed,
+        warm: None,
+        until: None,
+        stop: stop.clone(),
+        entries: Default::default(),
+        on_log: Arc::new(move |event| log_event(&name, event)),
+    })
+}

@@ -1,0 +1,216 @@
+//! The views of a node: what is declared, what runs, and everything that can be asked of it.
+mod execute;
+mod follow;
+mod plan;
+mod query;
+mod start;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use millrace_engine::state::StoreError;
+use millrace_engine::{LogEvent, LogKind};
+use millrace_sql::catalog::{Catalog, Settings, Topics};
+use millrace_sql::error::{ErrorKind, SqlError};
+use millrace_sql::functions::Registry;
+use millrace_sql::name::Name;
+use millrace_sql::parser::Limits;
+use millrace_sql::plan::{DataSource, QueryId};
+use millrace_store::Caches;
+use parking_lot::Mutex;
+
+pub use execute::{Executed, Outcome, Stopped, is_query};
+pub use follow::{Following, TaskStatus};
+pub use query::Selected;
+
+use crate::Outside;
+use crate::run::{Cell, Stop};
+
+/// Why something was not done.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failed {
+    /// The statement is at fault.
+    #[error("{0}")]
+    Statement(SqlError),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// An ASSERT does not hold.
+    #[error("{0}")]
+    Assertion(String),
+    /// Too many of something; names the setting.
+    #[error("{0}")]
+    Busy(String),
+    /// This node's trouble: disk, topic, log.
+    #[error("{0}")]
+    Trouble(String),
+}
+
+impl Failed {
+    pub fn statement(message: impl Into<String>) -> Failed {
+        Failed::Statement(SqlError::new(ErrorKind::Statement, message))
+    }
+
+    pub fn trouble(message: impl Into<String>) -> Failed {
+        Failed::Trouble(message.into())
+    }
+}
+
+impl From<SqlError> for Failed {
+    fn from(error: SqlError) -> Failed {
+        Failed::Statement(error)
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Failed {
+        Failed::Trouble(error.to_string())
+    }
+}
+
+/// Bounds that an operator may set.
+#[derive(Clone, Copy, Debug)]
+pub struct ViewSettings {
+    /// `views.memory.bytes`: for the rows of all views together, resident and in RocksDB's caches.
+    pub memory_bytes: usize,
+    /// `ksql.max.push.queries`
+    pub push_queries_max: usize,
+    pub limits: Limits,
+}
+
+pub struct Views {
+    outside: Arc<dyn Outside>,
+    functions: &'static Registry,
+    settings: ViewSettings,
+    /// As a server's properties file would give them.
+    server: Settings,
+    caches: std::sync::OnceLock<Caches>,
+    catalog: ArcSwap<Catalog>,
+    /// One statement changes the catalog at a time.
+    changing: futures_util::lock::Mutex<()>,
+    running: Mutex<BTreeMap<QueryId, Arc<Following>>>,
+    transient: Mutex<BTreeMap<String, Stop>>,
+    numbers: AtomicU64,
+}
+
+impl Views {
+    /// Reads the list of commands and starts what it says.
+    pub async fn start(outside: Arc<dyn Outside>, settings: ViewSettings, server: Settings) -> Result<Arc<Views>, Failed> {
+        let views = Arc::new(Views {
+            outside,
+            functions: Registry::builtin(),
+            settings,
+            server,
+            caches: std::sync::OnceLock::new(),
+            catalog: ArcSwap::default(),
+            changing: futures_util::lock::Mutex::new(()),
+            running: Mutex::default(),
+            transient: Mutex::default(),
+            numbers: AtomicU64::new(0),
+        });
+        views.restore().await?;
+        Ok(views)
+    }
+
+    /// Ends every query, with its state written back.
+    pub async fn stop(&self) {
+        let stops: Vec<Stop> = self.transient.lock().values().cloned().collect();
+        stops.iter().for_each(Stop::ask);
+        let running: Vec<Arc<Following>> = self.running.lock().values().cloned().collect();
+        futures_util::future::join_all(running.iter().map(|following| following.stop())).await;
+    }
+
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.load_full()
+    }
+
+    pub fn outside(&self) -> &dyn Outside {
+        &*self.outside
+    }
+
+    /// `ksql.service.id`
+    pub fn service_id(&self) -> &str {
+        self.server.get("ksql.service.id").unwrap_or("default_")
+    }
+
+    pub fn functions(&self) -> &'static Registry {
+        self.functions
+    }
+
+    pub fn server_settings(&self) -> &Settings {
+        &self.server
+    }
+
+    /// The query as it runs here.
+    pub fn following(&self, id: &QueryId) -> Option<Arc<Following>> {
+        self.running.lock().get(id).cloned()
+    }
+
+    /// Transient queries by id.
+    pub fn transient(&self) -> Vec<String> {
+        self.transient.lock().keys().cloned().collect()
+    }
+
+    /// Ends a transient query; `false` if there is none of that id.
+    pub fn close(&self, id: &str) -> bool {
+        let stop = self.transient.lock().remove(id);
+        stop.inspect(Stop::ask).is_some()
+    }
+
+    /// A source by the name that a program gives: as it is, or folded to upper case as SQL would.
+    pub fn source(&self, name: &str) -> Result<Arc<DataSource>, Failed> {
+        let catalog = self.catalog();
+        let found = catalog.source(&Name::new(name)).or_else(|| catalog.source(&Name::new(name.to_uppercase())));
+        found.cloned().ok_or_else(|| Failed::NotFound(format!("there is no stream or table named {name}")))
+    }
+
+    /// The tasks that hold the rows of a table.
+    pub fn cells_of(&self, source: &DataSource) -> Result<Vec<Arc<Cell>>, Failed> {
+        let not_kept = || {
+            Failed::statement(format!(
+                "The {} isn't queryable. To derive a queryable table, you can do 'CREATE TABLE QUERYABLE_{} AS SELECT * FROM {}'. \
+                 Refer to https://cnfl.io/queries for info on query types. If you intended to issue a push query, resubmit \
+                 with the EMIT CHANGES clause",
+                source.name.quoted(),
+                source.name,
+                source.name
+            ))
+        };
+        let id = match (&source.created_by, source.read_only && source.is_table()) {
+            (Some(id), _) => id.clone(),
+            (None, true) => start::kept_id(source),
+            (None, false) => return Err(not_kept()),
+        };
+        let following = self.following(&id).ok_or_else(not_kept)?;
+        following.cells().ok_or_else(|| Failed::Trouble(format!("{} is starting: {}", source.name, following.trouble())))
+    }
+
+    fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn caches(&self) -> Caches {
+        self.caches.get_or_init(|| Caches::new(self.settings.memory_bytes / 2)).clone()
+    }
+}
+
+/// What planning sees of the broker's topics.
+struct BrokerTopics<'a>(&'a dyn Outside);
+
+impl Topics for BrokerTopics<'_> {
+    fn partitions(&self, topic: &str) -> Option<i32> {
+        self.0.partitions(topic).map(|partitions| partitions.len() as i32)
+    }
+}
+
+/// A record that could not be read or computed, as an operator of the node sees it.
+fn log_event(query: &str, event: &LogEvent) {
+    match &event.what {
+        LogKind::Deserialization { target, topic, message, .. } => {
+            tracing::warn!(query, step = &*event.step, topic = &**topic, target, message, "a record could not be read");
+        }
+        LogKind::Processing { message } => tracing::warn!(query, step = &*event.step, message, "a record could not be computed"),
+    }
+}

@@ -1,0 +1,146 @@
+//! SELECT: pull queries over kept rows or over a stream up to its present end, and push queries.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use millrace_engine::state::{Cut, InputId, MemoryStore};
+use millrace_engine::{Query, Task};
+use millrace_record::Offset;
+use millrace_sql::catalog::{Effect, Settings};
+use millrace_sql::plan::{PullPlan, PushPlan, SourceKind, Step};
+use millrace_sql::schema::Schema;
+
+use crate::host::plan::is_stateful;
+use crate::host::{BrokerTopics, Views, log_event};
+use crate::push::{self, From, Subscription};
+use crate::run::{Cell, Input, Runner, Stop, ViewStore};
+use crate::{Failed, PullAnswer};
+
+/// A SELECT's answer.
+pub enum Selected {
+    /// Over a table: its rows.
+    Rows(PullAnswer),
+    /// Over a stream: what it holds now, then the end.
+    Finite(Subscription),
+    /// EMIT CHANGES.
+    Endless(Subscription),
+}
+
+impl Views {
+    /// Runs one SELECT. Rows of a table are those of a state that has applied `at_or_after`.
+    pub async fn select(
+        self: &Arc<Self>,
+        sql: &str,
+        properties: &BTreeMap<String, String>,
+        variables: &BTreeMap<String, String>,
+        from: Option<From>,
+        at_or_after: &Cut,
+    ) -> Result<Selected, Failed> {
+        let mut known = millrace_sql::parser::Variables::default();
+        variables.iter().for_each(|(name, value)| known.define(name, value));
+        let statements = millrace_sql::parser::parse(sql, &mut known, &self.settings.limits)?;
+        let [located] = statements.as_slice() else {
+            return Err(Failed::statement(format!("Expected exactly one KSQL statement; found {} instead", statements.len())));
+        };
+        let settings = self.session_settings(properties);
+        match self.decide(&self.catalog(), &BrokerTopics(&*self.outside), &settings, located)?.effect {
+            Effect::Pull(plan) if plan.source.is_table() => {
+                let cells = self.cells_of(&plan.source)?;
+                for cell in &cells {
+                    cell.reached(at_or_after).await;
+                }
+                Ok(Selected::Rows(crate::pull::pull(&plan, &cells, self.functions, self.outside.world().wall_ms())?))
+            }
+            Effect::Pull(plan) => Ok(Selected::Finite(self.read_stream(&plan, &settings)?)),
+            Effect::Push(plan) => {
+                let from = from.unwrap_or_else(|| match settings.get("auto.offset.reset") {
+                    Some(value) if value.eq_ignore_ascii_case("earliest") => From::Earliest,
+                    _ => From::Latest,
+                });
+                Ok(Selected::Endless(self.subscribe(&plan, from, &settings)?))
+            }
+            _ => Err(Failed::statement("only SELECT statements can be queried")),
+        }
+    }
+
+    /// Everything that the stream holds now.
+    fn read_stream(self: &Arc<Self>, plan: &PullPlan, settings: &Settings) -> Result<Subscription, Failed> {
+        self.transient_query(&plan.root, &plan.schema, plan.limit, From::Earliest, true, settings)
+    }
+
+    fn subscribe(self: &Arc<Self>, plan: &PushPlan, from: From, settings: &Settings) -> Result<Subscription, Failed> {
+        if self.transient.lock().len() >= self.settings.push_queries_max {
+            return Err(Failed::Busy(format!(
+                "Not executing push query: the limit of {} running push queries has been reached (ksql.max.push.queries)",
+                self.settings.push_queries_max
+            )));
+        }
+        self.transient_query(&plan.root, &plan.schema, plan.limit, from, false, settings)
+    }
+
+    fn transient_query(
+        self: &Arc<Self>,
+        root: &Step,
+        schema: &Schema,
+        limit: Option<i64>,
+        from: From,
+        finite: bool,
+        settings: &Settings,
+    ) -> Result<Subscription, Failed> {
+        let query = self.compile(settings, |engine| Query::transient(root, engine))?;
+        let (mut inputs, mut warm) = (Vec::new(), Vec::new());
+        let stateful = is_stateful(root);
+        for topic in query.topics() {
+            for (number, partition) in self.topic(&topic)?.into_iter().enumerate() {
+                let id = InputId::new(topic.clone(), number as i32);
+                let state = partition.state();
+                let next = match &from {
+                    From::Earliest => state.start,
+                    From::Latest => state.high_watermark,
+                    From::Cut(cut) => cut.next(&id).map_or(state.start, Offset),
+                };
+                // A query with state must see what came before; only what comes of it is not told again.
+                let again = stateful && matches!(from, From::Cut(_));
+                warm.push(next);
+                inputs.push(Input { id, partition, next: if again { state.start } else { next } });
+            }
+        }
+        let until = finite.then(|| inputs.iter().map(Input::available).collect());
+        let task = Task::open(query, ViewStore::Memory(MemoryStore::new()))?;
+        let id = format!("transient_{}_{}", root.sources().first().map_or("", |step| step.source.name.as_str()), self.query_suffix());
+        let stop = Stop::default();
+        let (sender, receiver) = push::channel();
+        let name = id.clone();
+        let runner = Runner {
+            name: id.clone(),
+            world: self.outside.world(),
+            cell: Arc::new(Cell::new(task)),
+            inputs,
+            schedule: None,
+            output: None,
+            deliver: Some(push::deliver(sender.clone())),
+            keep_result: false,
+            windowed: false,
+            warm: (stateful && matches!(from, From::Cut(_))).then_some(warm),
+            until,
+            stop: stop.clone(),
+            entries: Default::default(),
+            on_log: Arc::new(move |event| log_event(&name, event)),
+        };
+        self.transient.lock().insert(id.clone(), stop.clone());
+        let (views, ended) = (Arc::downgrade(self), id.clone());
+        self.outside.world().spawn(Box::pin(async move {
+            let mut sender = sender;
+            if let Err(error) = runner.run().await {
+                let _ = futures_util::SinkExt::send(&mut sender, Err(error.to_string())).await;
+            }
+            if let Some(views) = views.upgrade() {
+                views.transient.lock().remove(&ended);
+            }
+        }));
+        Ok(Subscription { id, schema: schema.clone(), limit, table: root.kind() == SourceKind::Table, receiver, stop })
+    }
+
+    fn query_suffix(&self) -> String {
+        format!("{:019}", self.outside.world().random() >> 1)
+    }
+}

@@ -1,0 +1,45 @@
+//! What views need of the broker around them. The broker implements it; nothing here knows how.
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millrace_shard::Partition;
+use millrace_sql::catalog::NewTopic;
+use millrace_world::World;
+
+pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Why the broker did not do what was asked: a sentence for the user.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSummary {
+    pub name: String,
+    /// Replicas of each partition.
+    pub replicas: Vec<usize>,
+    pub internal: bool,
+}
+
+pub trait Outside: Send + Sync + 'static {
+    /// Where views run: their own threads, so that no view ever holds up the log.
+    fn world(&self) -> Arc<dyn World>;
+    /// For state. Made if it is absent.
+    fn state_dir(&self) -> PathBuf;
+    fn cluster_id(&self) -> String;
+    fn topics(&self) -> Vec<TopicSummary>;
+    /// In the order of their numbers; all of them open on this node.
+    fn partitions(&self, topic: &str) -> Option<Vec<Partition>>;
+    /// A topic that exists already is an error unless it has the partitions asked for.
+    fn create_topic(&self, topic: NewTopic) -> Answer<Result<(), Refused>>;
+    fn delete_topic(&self, name: String) -> Answer<Result<(), Refused>>;
+    /// The first of a run of producer ids that nobody else has.
+    fn producer_ids(&self, count: i64) -> Answer<Result<i64, Refused>>;
+    /// Appends to the replicated list of commands; answers when it is committed.
+    fn append_command(&self, command: Bytes) -> Answer<Result<(), Refused>>;
+    /// All commands, in order.
+    fn commands(&self) -> Vec<Bytes>;
+}

@@ -1,0 +1,197 @@
+//! Pull queries over a table: rows of a view as they stand, through the query's filter and projection.
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use millrace_engine::state::{Cut, Store, Stored, after_prefix, encode_values};
+use millrace_sql::expr::{EvalContext, Expr};
+use millrace_sql::functions::Registry;
+use millrace_sql::plan::{Access, KeyLookup, PullPlan, SourceColumn, SourceStep, Step};
+use millrace_sql::schema::Schema;
+use millrace_sql::types::SqlType;
+use millrace_sql::value::Value;
+
+use crate::Failed;
+use crate::insert::constant;
+use crate::run::{Cell, RESULT, ViewRow, view_row};
+
+#[derive(Debug)]
+pub struct PullAnswer {
+    pub schema: Schema,
+    /// In the order of `schema`.
+    pub rows: Vec<Vec<Value>>,
+    pub cut: Cut,
+}
+
+/// The plan's filter and projection, ready to run on rows of its source.
+struct Pipeline {
+    source: SourceStep,
+    predicate: Option<Expr>,
+    columns: Vec<Expr>,
+}
+
+impl Pipeline {
+    fn compile(root: &Step, functions: &Registry) -> Result<Pipeline, Failed> {
+        let failed = |error: &dyn std::fmt::Display| Failed::statement(error.to_string());
+        let (mut predicate, mut columns) = (None, None);
+        let mut step = root;
+        loop {
+            match step {
+                Step::Project(project) if columns.is_none() => {
+                    let schema = project.input.schema();
+                    let compiled = project.columns.iter().map(|column| Expr::compile(column, schema, functions));
+                    columns = Some(compiled.collect::<Result<Vec<_>, _>>().map_err(|error| failed(&error))?);
+                    step = &project.input;
+                }
+                Step::Filter(filter) if predicate.is_none() => {
+                    predicate = Some(Expr::compile(&filter.predicate, filter.input.schema(), functions).map_err(|error| failed(&error))?);
+                    step = &filter.input;
+                }
+                Step::Source(source) => {
+                    return Ok(Pipeline { source: source.clone(), predicate, columns: columns.unwrap_or_default() });
+                }
+                _ => return Err(Failed::statement("a pull query can only filter and project")),
+            }
+        }
+    }
+
+    /// Nothing when the filter says so.
+    fn run(&self, row: &ViewRow, context: &EvalContext) -> Option<Vec<Value>> {
+        let window = |pick: fn(millrace_engine::Window) -> i64| row.window.map_or(Value::Null, |window| Value::BigInt(pick(window)));
+        let read = |column: &SourceColumn| match column {
+            SourceColumn::Declared(at) => row.values.get(*at).cloned().unwrap_or(Value::Null),
+            SourceColumn::RowTime => Value::BigInt(row.timestamp),
+            SourceColumn::RowPartition | SourceColumn::RowOffset => Value::Null,
+            SourceColumn::WindowStart => window(|window| window.start),
+            SourceColumn::WindowEnd => window(|window| window.end),
+        };
+        let input: Vec<Value> = self.source.columns.iter().map(read).collect();
+        // As everywhere in SQL an expression that fails is null, and a null predicate keeps nothing.
+        if let Some(predicate) = &self.predicate
+            && !matches!(predicate.eval(&input, context), Ok(Value::Boolean(true)))
+        {
+            return None;
+        }
+        Some(self.columns.iter().map(|column| column.eval(&input, context).unwrap_or(Value::Null)).collect())
+    }
+}
+
+/// The bytes between which keys lie.
+enum Range {
+    Prefix(Vec<u8>, KeyLookup),
+    Between(Vec<u8>, Option<Vec<u8>>),
+}
+
+pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, now_ms: i64) -> Result<PullAnswer, Failed> {
+    let pipeline = Pipeline::compile(&plan.root, functions)?;
+    let key_types: Vec<SqlType> = plan.source.schema.keys().map(|column| column.sql_type.clone()).collect();
+    let ranges = ranges(&plan.access, &key_types, functions, now_ms)?;
+    let limit = plan.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
+    let windowed = plan.source.window.is_some();
+    let context = EvalContext::new(now_ms, now_ms.unsigned_abs());
+    let mut answer = PullAnswer { schema: plan.schema.clone(), rows: Vec::new(), cut: Cut::default() };
+    // All tasks are held together, so that the rows of all of them are of one cut.
+    let tasks: Vec<_> = cells.iter().map(|cell| cell.task()).collect();
+    for task in &tasks {
+        for (input, next) in task.cut().iter() {
+            answer.cut.advance(input, next);
+        }
+    }
+    for range in &ranges {
+        for task in &tasks {
+            let mut visit = |stored: &Stored| -> ControlFlow<()> {
+                if answer.rows.len() >= limit {
+                    return ControlFlow::Break(());
+                }
+                let row = view_row(stored, windowed);
+                let in_window = match range {
+                    Range::Prefix(_, lookup) => row.window.is_none_or(|window| {
+                        lookup.window.start.contains(window.start) && lookup.window.end.contains(window.end)
+                    }),
+                    Range::Between(..) => true,
+                };
+                if in_window && let Some(values) = pipeline.run(&row, &context) {
+                    answer.rows.push(values);
+                }
+                ControlFlow::Continue(())
+            };
+            let store = task.store();
+            match range {
+                Range::Prefix(prefix, _) if !windowed => {
+                    if let Some(stored) = store.get(RESULT, prefix)? {
+                        let _ = visit(&stored);
+                    }
+                }
+                Range::Prefix(prefix, _) => {
+                    store.scan(RESULT, prefix, after_prefix(prefix).as_deref(), &mut |_, stored| visit(stored))?;
+                }
+                Range::Between(from, to) => store.scan(RESULT, from, to.as_deref(), &mut |_, stored| visit(stored))?,
+            }
+        }
+    }
+    Ok(answer)
+}
+
+fn ranges(access: &Access, types: &[SqlType], functions: &Registry, now_ms: i64) -> Result<Vec<Range>, Failed> {
+    match access {
+        Access::Scan => Ok(vec![Range::Between(Vec::new(), None)]),
+        Access::Keys(lookups) => lookups
+            .iter()
+            .map(|lookup| {
+                let key = lookup.key.iter().zip(types).map(|(expression, sql_type)| constant(expression, sql_type, functions, now_ms));
+                Ok(Range::Prefix(encode_values(&key.collect::<Result<Vec<_>, _>>()?), lookup.clone()))
+            })
+            .collect(),
+        // The filter still decides on the bounds themselves, so both ends may be wide by one key.
+        Access::KeyRange { low, high } => {
+            let bound = |expression: &Option<_>| -> Result<Option<Vec<u8>>, Failed> {
+                let (Some(expression), Some(sql_type)) = (expression, types.first()) else { return Ok(None) };
+                Ok(Some(encode_values(&[constant(expression, sql_type, functions, now_ms)?])))
+            };
+            let high = bound(high)?.map(|high| after_prefix(&high));
+            Ok(vec![Range::Between(bound(low)?.unwrap_or_default(), high.flatten())])
+        }
+    }
+}
+
+/// A row by its key alone, for callers that bring typed values.
+pub fn get(cells: &[Arc<Cell>], key: &[Value], windowed: bool) -> Result<(Vec<ViewRow>, Cut), Failed> {
+    let prefix = encode_values(key);
+    let tasks: Vec<_> = cells.iter().map(|cell| cell.task()).collect();
+    let (mut rows, mut cut) = (Vec::new(), Cut::default());
+    for task in &tasks {
+        for (input, next) in task.cut().iter() {
+            cut.advance(input, next);
+        }
+        if windowed {
+            task.store().scan(RESULT, &prefix, after_prefix(&prefix).as_deref(), &mut |_, stored| {
+                rows.push(view_row(stored, true));
+                ControlFlow::Continue(())
+            })?;
+        } else if let Some(stored) = task.store().get(RESULT, &prefix)? {
+            rows.push(view_row(&stored, false));
+        }
+    }
+    Ok((rows, cut))
+}
+
+/// Rows between two keys (inclusive; absent is open), in key order, all of one cut.
+pub fn scan(cells: &[Arc<Cell>], from: Option<&[Value]>, to: Option<&[Value]>, limit: usize, windowed: bool) -> Result<(Vec<ViewRow>, Cut), Failed> {
+    let low = from.map(encode_values).unwrap_or_default();
+    let high = to.map(encode_values).and_then(|high| after_prefix(&high));
+    let tasks: Vec<_> = cells.iter().map(|cell| cell.task()).collect();
+    let (mut rows, mut cut) = (Vec::new(), Cut::default());
+    for task in &tasks {
+        for (input, next) in task.cut().iter() {
+            cut.advance(input, next);
+        }
+        let mut taken = 0;
+        task.store().scan(RESULT, &low, high.as_deref(), &mut |key, stored| {
+            rows.push((key.to_vec(), view_row(stored, windowed)));
+            taken += 1;
+            if taken >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+    }
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.truncate(limit);
+    Ok((rows.into_iter().map(|(_, row)| row).collect(), cut))
+}

@@ -1,0 +1,94 @@
+//! Errors with ksqlDB's bodies and codes: `error_code` is the HTTP status times 100, plus a number of its own.
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use millrace_sql::error::ErrorKind;
+use serde_json::{Value as Json, json};
+
+use crate::Failed;
+use crate::host::Stopped;
+
+pub const KSQL_JSON: &str = "application/vnd.ksql.v1+json";
+
+pub const BAD_REQUEST: u32 = 40000;
+pub const BAD_STATEMENT: u32 = 40001;
+pub const QUERY_ENDPOINT: u32 = 40002;
+pub const MAX_PUSH_QUERIES: u32 = 40003;
+pub const NOT_FOUND: u32 = 40400;
+pub const ASSERTION_FAILED: u32 = 41700;
+pub const SERVER_ERROR: u32 = 50000;
+pub const INITIALIZING: u32 = 50302;
+
+pub struct RestError {
+    code: u32,
+    body: Json,
+}
+
+impl RestError {
+    pub fn generic(code: u32, message: impl Into<String>) -> RestError {
+        RestError { code, body: json!({ "@type": "generic_error", "error_code": code, "message": message.into() }) }
+    }
+
+    pub fn statement(code: u32, message: &str, statement: &str, entities: Vec<Json>) -> RestError {
+        let body = json!({
+            "@type": "statement_error", "error_code": code, "message": message, "statementText": statement, "entities": entities,
+        });
+        RestError { code, body }
+    }
+
+    pub fn stopped(stopped: &Stopped, entities: Vec<Json>) -> RestError {
+        let (code, message) = coded(&stopped.failed);
+        if code == SERVER_ERROR {
+            return RestError::generic(code, message);
+        }
+        RestError::statement(code, &message, &stopped.statement, entities)
+    }
+
+    /// For the middle of a stream of rows.
+    pub fn body(&self) -> &Json {
+        &self.body
+    }
+}
+
+impl From<Failed> for RestError {
+    fn from(failed: Failed) -> RestError {
+        let (code, message) = coded(&failed);
+        match failed {
+            Failed::Statement(error) => {
+                let statement = error.statement.clone().unwrap_or_default();
+                RestError::statement(code, &message, &statement, Vec::new())
+            }
+            _ => RestError::generic(code, message),
+        }
+    }
+}
+
+fn coded(failed: &Failed) -> (u32, String) {
+    match failed {
+        Failed::Statement(error) => match error.kind {
+            ErrorKind::Syntax | ErrorKind::Statement | ErrorKind::Definition | ErrorKind::Limit | ErrorKind::Unsupported => {
+                (BAD_STATEMENT, failed.to_string())
+            }
+        },
+        Failed::NotFound(message) => (NOT_FOUND, message.clone()),
+        Failed::Assertion(message) => (ASSERTION_FAILED, message.clone()),
+        Failed::Busy(message) => (MAX_PUSH_QUERIES, message.clone()),
+        Failed::Trouble(message) => (SERVER_ERROR, message.clone()),
+    }
+}
+
+impl IntoResponse for RestError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16((self.code / 100) as u16).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, [(CONTENT_TYPE, KSQL_JSON)], self.body.to_string()).into_response()
+    }
+}
+
+/// A body of the API's own content type, or plain JSON for those who ask for that.
+pub fn answer(accept: Option<&str>, body: &Json) -> Response {
+    let kind = match accept {
+        Some(accept) if accept.contains("application/json") && !accept.contains("vnd.ksql") => "application/json",
+        _ => KSQL_JSON,
+    };
+    ([(CONTENT_TYPE, kind)], body.to_string()).into_response()
+}

@@ -1,0 +1,105 @@
+//! A task as its readers see it: rows at a cut, and a way to wait for one.
+use std::ops::ControlFlow;
+
+use millrace_engine::Task;
+use millrace_engine::state::{Batch, Cut, MemoryStore, Store, StoreError, Stored, TableId};
+use millrace_store::DiskStore;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::run::Signal;
+
+/// Persistent queries keep their state on disk, transient ones in memory.
+pub enum ViewStore {
+    Disk(DiskStore),
+    Memory(MemoryStore),
+}
+
+impl Store for ViewStore {
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
+        match self {
+            ViewStore::Disk(store) => store.get(table, key),
+            ViewStore::Memory(store) => store.get(table, key),
+        }
+    }
+
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        match self {
+            ViewStore::Disk(store) => store.scan(table, from, to, visit),
+            ViewStore::Memory(store) => store.scan(table, from, to, visit),
+        }
+    }
+
+    fn cut(&self) -> Result<Cut, StoreError> {
+        match self {
+            ViewStore::Disk(store) => store.cut(),
+            ViewStore::Memory(store) => store.cut(),
+        }
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        match self {
+            ViewStore::Disk(store) => store.commit(batch),
+            ViewStore::Memory(store) => store.commit(batch),
+        }
+    }
+}
+
+/// How a task is doing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    pub cut: Cut,
+    /// Why it does not go on; empty while it does.
+    pub trouble: Option<String>,
+    pub records_in: u64,
+    pub records_out: u64,
+    /// Records that could not be read or computed.
+    pub errors: u64,
+}
+
+/// Shared by the runner, which feeds the task, and everybody who reads its rows between two chunks of records.
+pub struct Cell {
+    task: Mutex<Task<ViewStore>>,
+    progress: Mutex<Progress>,
+    moved: Signal,
+}
+
+impl Cell {
+    pub fn new(task: Task<ViewStore>) -> Cell {
+        let progress = Progress { cut: task.cut().clone(), ..Progress::default() };
+        Cell { task: Mutex::new(task), progress: Mutex::new(progress), moved: Signal::default() }
+    }
+
+    /// The task, for as long as the guard lives: keep it short.
+    pub fn task(&self) -> MutexGuard<'_, Task<ViewStore>> {
+        self.task.lock()
+    }
+
+    pub fn progress(&self) -> Progress {
+        self.progress.lock().clone()
+    }
+
+    pub fn update(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress.lock());
+        self.moved.notify();
+    }
+
+    /// Waits until everything before `cut` has been applied, so far as it concerns this task's inputs.
+    pub async fn reached(&self, cut: &Cut) {
+        self.moved
+            .until(|| {
+                let progress = self.progress.lock();
+                let behind = cut.iter().any(|(input, next)| {
+                    let known = progress.cut.next(input);
+                    known.is_some_and(|known| known < next)
+                });
+                (!behind).then_some(())
+            })
+            .await;
+    }
+}

@@ -1,0 +1,88 @@
+//! An input partition as records.
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millrace_engine::state::InputId;
+use millrace_engine::{Header, InputRecord};
+use millrace_record::{Codec, Offset, Records, split_bytes};
+use millrace_shard::{Partition, Upto};
+
+use crate::run::RunError;
+
+/// What a batch may decompress to.
+const BATCH_BYTES_MAX: usize = 128 << 20;
+
+pub struct Input {
+    pub id: InputId,
+    pub partition: Partition,
+    /// Of the next record to read.
+    pub next: Offset,
+}
+
+/// Records of one read, and where it ended: beyond the last record there may be offsets without records.
+pub struct Taken {
+    pub records: Vec<InputRecord>,
+    pub next: Offset,
+    /// Records that retention removed before they were read.
+    pub missed: i64,
+}
+
+impl Input {
+    /// How far there is something to read now.
+    pub fn available(&self) -> Offset {
+        self.partition.limit(Upto::LastStable)
+    }
+
+    /// Records from `next` on, below `upto`, in about `bytes_max` bytes of batches; does not move `next`.
+    pub fn take(&self, upto: Offset, bytes_max: usize) -> Result<Taken, RunError> {
+        let start = self.partition.state().start;
+        let from = self.next.max(start);
+        let missed = from.0 - self.next.0;
+        let mut taken = Taken { records: Vec::new(), next: from, missed };
+        if from >= upto {
+            return Ok(taken);
+        }
+        let read = self.partition.read(from, bytes_max, Upto::LastStable, true)?;
+        taken.next = read.slices.next_offset.min(upto).max(from);
+        for slice in &read.slices.slices {
+            for batch in split_bytes(slice.clone()) {
+                let (_, batch) = batch.map_err(RunError::Batch)?;
+                self.records(&batch, from, upto, &mut taken.records)?;
+            }
+        }
+        Ok(taken)
+    }
+
+    fn records(&self, batch: &Bytes, from: Offset, upto: Offset, out: &mut Vec<InputRecord>) -> Result<(), RunError> {
+        let records = Records::open(batch, BATCH_BYTES_MAX).map_err(RunError::Batch)?;
+        let header = records.header();
+        if header.attributes.is_control() {
+            return Ok(());
+        }
+        let plain = matches!(header.attributes.codec().map_err(RunError::Batch)?, Codec::None);
+        // Records of an uncompressed batch stay where they are.
+        let own = |bytes: &[u8]| if plain { batch.slice_ref(bytes) } else { Bytes::copy_from_slice(bytes) };
+        for record in records.iter() {
+            let record = record.map_err(RunError::Batch)?;
+            let offset = header.offset_of(&record);
+            if offset < from || offset >= upto {
+                continue;
+            }
+            let headers: Vec<Header> = record
+                .headers
+                .iter()
+                .map(|(key, value)| Header { key: Arc::from(String::from_utf8_lossy(key)), value: value.map(own) })
+                .collect();
+            out.push(InputRecord {
+                topic: Arc::clone(&self.id.topic),
+                partition: self.id.partition,
+                offset: offset.0,
+                timestamp: header.timestamp_of(&record),
+                key: record.key.map(own),
+                value: record.value.map(own),
+                headers: headers.into(),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! Running queries: tasks that follow their inputs, and what they leave for readers.
+mod cell;
+mod input;
+mod output;
+mod result;
+mod runner;
+mod schedule;
+mod signal;
+
+pub use cell::{Cell, Progress, ViewStore};
+pub use input::Input;
+pub use output::{Output, PROGRESS, progress_key};
+pub use result::{RESULT, ViewRow, stored_change, view_row};
+pub use runner::{Deliver, Runner, Stop};
+pub use schedule::Schedule;
+pub use signal::Signal;
+
+/// Why a task stopped. The next attempt begins from its state's last cut.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("an input cannot be read: {0}")]
+    Read(#[from] millrace_shard::ReadError),
+    #[error("an input holds a batch that cannot be read: {0}")]
+    Batch(millrace_record::BatchError),
+    #[error("the sink cannot be written: {0}")]
+    Append(#[from] millrace_shard::AppendError),
+    #[error(transparent)]
+    Engine(#[from] millrace_engine::EngineError),
+    #[error(transparent)]
+    Store(#[from] millrace_engine::state::StoreError),
+    #[error("the state is not what this program writes: {0}")]
+    State(&'static str),
+    #[error("the schedule is not what this program writes: {0}")]
+    Schedule(&'static str),
+    #[error(transparent)]
+    Shard(#[from] millrace_shard::ShardError),
+}

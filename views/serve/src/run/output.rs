@@ -1,0 +1,159 @@
+//! The sink topic: every output of a task exactly once, whatever crashes.
+//!
+//! Outputs to a partition are counted; a batch carries the task's producer id and the count of its first record as its
+//! sequence, as idempotent producers do. The state remembers, with its cut, how many had been written then and where the
+//! partition ended. After a crash the replay makes the same outputs again; the ones that the partition already has are
+//! known by the last sequence found in it beyond that end, and are skipped.
+use bytes::BytesMut;
+use millrace_engine::OutputRecord;
+use millrace_engine::state::{Stored, TableId};
+use millrace_record::{BatchBuilder, BatchHeader, Codec, Level, Offset, ProducerId, add_sequence, partition_of_key, split_bytes};
+use millrace_shard::{AppendError, AppendOptions, AppendReply, Partition, Upto};
+use millrace_sql::value::Value;
+
+use crate::run::RunError;
+
+/// The task's own table for how far its sinks have come.
+pub const PROGRESS: TableId = TableId(u32::MAX - 1);
+/// Below every default of `max.message.bytes`.
+const BATCH_BYTES: usize = 512 << 10;
+const READ_BYTES: usize = 4 << 20;
+
+struct SinkPartition {
+    partition: Partition,
+    /// Outputs made so far by the state's count.
+    made: u64,
+    /// Outputs that the log already has.
+    written: u64,
+    /// One past the last record known to be in the log.
+    end: Offset,
+    batch: Option<BatchBuilder>,
+}
+
+pub struct Output {
+    producer: ProducerId,
+    partitions: Vec<SinkPartition>,
+    /// Appends whose answers are still to come.
+    pending: Vec<(usize, AppendReply)>,
+}
+
+impl Output {
+    /// `progress` is what the state remembers of a partition.
+    pub fn open(
+        producer: ProducerId,
+        partitions: Vec<Partition>,
+        progress: impl Fn(i32) -> Result<Option<Stored>, RunError>,
+    ) -> Result<Output, RunError> {
+        let mut opened = Vec::with_capacity(partitions.len());
+        for (number, partition) in partitions.into_iter().enumerate() {
+            let known = progress(number as i32)?;
+            let (made, end) = match known.as_ref().map(|stored| &*stored.row) {
+                Some([Value::BigInt(made), Value::BigInt(end)]) => (made.unsigned_abs(), Offset(*end)),
+                Some(_) => return Err(RunError::State("the progress of a sink is not a count and an offset")),
+                None => (0, partition.state().end),
+            };
+            let written = made + written_since(&partition, producer, made, end)?;
+            opened.push(SinkPartition { partition, made, written, end, batch: None });
+        }
+        Ok(Output { producer, partitions: opened, pending: Vec::new() })
+    }
+
+    pub fn add(&mut self, record: &OutputRecord, input_partition: i32) -> Result<(), RunError> {
+        let count = self.partitions.len() as i32;
+        let number = match &record.key {
+            Some(key) => partition_of_key(key, count),
+            // Records without a key stay together as they came.
+            None => input_partition.rem_euclid(count.max(1)),
+        };
+        let sink = &mut self.partitions[number as usize];
+        sink.made += 1;
+        if sink.made <= sink.written {
+            return Ok(());
+        }
+        let sequence = sequence_of(sink.made - 1);
+        let batch = sink.batch.get_or_insert_with(|| BatchBuilder::new(Codec::None, Level::Default).producer(self.producer, 0, sequence));
+        let headers: Vec<(&[u8], Option<&[u8]>)> =
+            record.headers.iter().map(|header| (header.key.as_bytes(), header.value.as_deref())).collect();
+        // A negative time would be refused by any broker; Kafka Streams drops such records, we keep them at the epoch.
+        batch.push(record.timestamp.max(0), record.key.as_deref(), record.value.as_deref(), &headers);
+        if batch.body_len() >= BATCH_BYTES {
+            self.send(number as usize)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what has been collected.
+    pub fn flush(&mut self) -> Result<(), RunError> {
+        for number in 0..self.partitions.len() {
+            self.send(number)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, number: usize) -> Result<(), RunError> {
+        let sink = &mut self.partitions[number];
+        let Some(batch) = sink.batch.take() else { return Ok(()) };
+        let batch: BytesMut = batch.build();
+        let header = BatchHeader::parse(&batch).map_err(RunError::Batch)?;
+        let reply = sink.partition.append(batch, header, AppendOptions::INTERNAL);
+        sink.written = sink.made;
+        self.pending.push((number, reply));
+        Ok(())
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Waits until everything sent is durable.
+    pub async fn settle(&mut self) -> Result<(), AppendError> {
+        for (number, reply) in std::mem::take(&mut self.pending) {
+            let appended = reply.await?;
+            let sink = &mut self.partitions[number];
+            sink.end = sink.end.max(Offset(appended.last_offset.0 + 1));
+        }
+        Ok(())
+    }
+
+    /// What the state must remember beside its cut; only true when settled.
+    pub fn progress(&self) -> impl Iterator<Item = (Vec<u8>, Stored)> + '_ {
+        assert!(self.pending.is_empty(), "progress is remembered only when all of it is durable");
+        self.partitions.iter().enumerate().map(|(number, sink)| {
+            let row = vec![Value::BigInt(sink.made as i64), Value::BigInt(sink.end.0)];
+            (progress_key(number as i32), Stored { row: row.into(), timestamp: 0 })
+        })
+    }
+}
+
+pub fn progress_key(partition: i32) -> Vec<u8> {
+    partition.to_be_bytes().to_vec()
+}
+
+fn sequence_of(count: u64) -> i32 {
+    (count % (1 << 31)) as i32
+}
+
+/// How many outputs beyond the first `made` are in the partition at or after `end`.
+fn written_since(partition: &Partition, producer: ProducerId, made: u64, end: Offset) -> Result<u64, RunError> {
+    let state = partition.state();
+    let mut from = end.max(state.start);
+    let mut next = None;
+    while from < state.high_watermark {
+        let read = partition.read(from, READ_BYTES, Upto::HighWatermark, true)?;
+        for slice in &read.slices.slices {
+            for batch in split_bytes(slice.clone()) {
+                let (header, _) = batch.map_err(RunError::Batch)?;
+                if header.producer_id == producer {
+                    next = Some(add_sequence(header.base_sequence, header.last_offset_delta + 1));
+                }
+            }
+        }
+        if read.slices.next_offset <= from {
+            break;
+        }
+        from = read.slices.next_offset;
+    }
+    let Some(next) = next else { return Ok(0) };
+    Ok(u64::from((next.wrapping_sub(sequence_of(made)) as u32) & 0x7fff_ffff))
+}
+

@@ -1,0 +1,289 @@
+//! A task's life: open at its state's cut, repeat what its schedule says, then follow its inputs.
+//!
+//! Invariants:
+//! 1. The state is written back only when every output that it counts is durable, and every schedule entry that it
+//!    contains; until then the inputs are the redo log.
+//! 2. A reader sees the state between two records, never inside one.
+//! 3. Retention that passes an input's cut is counted and said, never silent.
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use millrace_engine::state::Cut;
+use millrace_engine::{Change, InputRecord, LogEvent};
+use millrace_record::Offset;
+use millrace_shard::{AppendReply, Bell, BellHook};
+use millrace_world::{Moment, World};
+
+use crate::run::schedule::Step;
+use crate::run::{Cell, Input, Output, PROGRESS, RESULT, RunError, Schedule, ViewStore, stored_change};
+
+/// Bytes of one input that are read in one step.
+const STEP_BYTES: usize = 1 << 20;
+/// Records between two moments at which readers get at the rows.
+const CHUNK: usize = 64;
+/// Appends in flight before the task waits for its sink.
+const IN_FLIGHT_MAX: usize = 64;
+/// How long the state on disk may lag behind a busy task, and behind an idle one.
+const WRITE_BACK_BUSY: Duration = Duration::from_secs(5);
+const WRITE_BACK_IDLE: Duration = Duration::from_millis(500);
+
+/// Asks a runner to end.
+#[derive(Clone, Default)]
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    bell: Bell,
+}
+
+impl Stop {
+    pub fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+}
+
+/// Where a transient query's changes go. `None`: nobody listens any more.
+pub type Deliver = Box<dyn FnMut(Vec<Change>, Cut) -> crate::Answer<Option<()>> + Send>;
+
+pub struct Runner {
+    pub name: String,
+    pub world: Arc<dyn World>,
+    pub cell: Arc<Cell>,
+    pub inputs: Vec<Input>,
+    pub schedule: Option<Schedule>,
+    pub output: Option<Output>,
+    pub deliver: Option<Deliver>,
+    /// Rows of the result are kept for look-ups, with their windows if it has any.
+    pub keep_result: bool,
+    pub windowed: bool,
+    /// Read up to here before anything is delivered: a subscriber that resumes has seen what comes of it.
+    pub warm: Option<Vec<Offset>>,
+    /// Ends by itself when every input has been read up to here.
+    pub until: Option<Vec<Offset>>,
+    pub stop: Stop,
+    /// Schedule entries that may not be durable yet.
+    pub entries: VecDeque<AppendReply>,
+    pub on_log: Arc<dyn Fn(&LogEvent) + Send + Sync>,
+}
+
+impl Runner {
+    /// Runs until it is stopped, has reached its end, or meets trouble.
+    pub async fn run(mut self) -> Result<(), RunError> {
+        let _hooks: Vec<BellHook> = self.inputs.iter().map(|input| input.partition.watch(&self.stop.bell)).collect();
+        self.replay().await?;
+        self.warm_up().await?;
+        let mut written_back = self.world.now();
+        let mut turn = 0;
+        loop {
+            if self.stop.asked() {
+                return self.write_back().await;
+            }
+            match self.next_step(turn) {
+                Some(step) => {
+                    turn = step.input as usize + 1;
+                    if let Some(schedule) = &self.schedule {
+                        self.entries.push_back(schedule.append(step)?);
+                    }
+                    if !self.apply(step).await? {
+                        return Ok(());
+                    }
+                    let in_flight = self.entries.len() + self.output.as_ref().map_or(0, Output::in_flight);
+                    if in_flight >= IN_FLIGHT_MAX {
+                        self.settle().await?;
+                    }
+                }
+                None if self.finished() => return self.write_back().await,
+                None => {
+                    let deadline = if self.has_unwritten() { Some(written_back.max(self.world.now()) + WRITE_BACK_IDLE) } else { None };
+                    if !self.rest(deadline).await {
+                        self.write_back().await?;
+                        written_back = self.world.now();
+                    }
+                    continue;
+                }
+            }
+            if self.wants_write_back() || self.world.now() - written_back > WRITE_BACK_BUSY {
+                self.write_back().await?;
+                written_back = self.world.now();
+            }
+        }
+    }
+
+    /// Does again what was done beyond the state's cut, in the same order.
+    async fn replay(&mut self) -> Result<(), RunError> {
+        let Some(schedule) = &self.schedule else { return Ok(()) };
+        for step in schedule.read()? {
+            let Some(input) = self.inputs.get(step.input as usize) else {
+                return Err(RunError::Schedule("an entry names an input that the query does not have"));
+            };
+            if step.upto > input.next && !self.apply(step).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn warm_up(&mut self) -> Result<(), RunError> {
+        let Some(marks) = self.warm.take() else { return Ok(()) };
+        let deliver = self.deliver.take();
+        for (at, mark) in marks.into_iter().enumerate() {
+            let upto = mark.min(self.inputs[at].available());
+            if self.inputs[at].next < upto {
+                self.apply(Step { input: at as u32, upto, clock_ms: self.world.wall_ms() }).await?;
+            }
+        }
+        self.deliver = deliver;
+        Ok(())
+    }
+
+    /// The next input that has something, going round from `turn` so that none starves.
+    fn next_step(&self, turn: usize) -> Option<Step> {
+        let count = self.inputs.len();
+        (0..count).map(|at| (turn + at) % count).find_map(|at| {
+            let input = &self.inputs[at];
+            let mut available = input.available();
+            if let Some(until) = &self.until {
+                available = available.min(until[at]);
+            }
+            (input.next < available).then(|| Step { input: at as u32, upto: available, clock_ms: self.world.wall_ms() })
+        })
+    }
+
+    fn finished(&self) -> bool {
+        self.until.as_ref().is_some_and(|until| self.inputs.iter().zip(until).all(|(input, until)| input.next >= *until))
+    }
+
+    /// Reads one input up to the step's end. `false`: nobody wants the outputs any more.
+    async fn apply(&mut self, step: Step) -> Result<bool, RunError> {
+        let at = step.input as usize;
+        while self.inputs[at].next < step.upto {
+            let taken = self.inputs[at].take(step.upto, STEP_BYTES)?;
+            if taken.missed > 0 {
+                let input = &self.inputs[at];
+                tracing::error!(query = self.name, topic = &*input.id.topic, partition = input.id.partition, records = taken.missed,
+                    "retention removed records before the query had read them");
+                self.cell.update(|progress| progress.errors += taken.missed.unsigned_abs());
+            }
+            let mut changes = Vec::new();
+            for chunk in taken.records.chunks(CHUNK) {
+                self.feed(chunk, step.clock_ms, &mut changes)?;
+            }
+            self.inputs[at].next = taken.next;
+            let cut = {
+                let mut task = self.cell.task();
+                task.skip_to(&self.inputs[at].id, taken.next.0);
+                task.commit()?;
+                task.cut().clone()
+            };
+            self.cell.update(|progress| progress.cut = cut.clone());
+            if let Some(output) = &mut self.output {
+                output.flush()?;
+            }
+            if let Some(deliver) = &mut self.deliver
+                && deliver(changes, cut).await.is_none()
+            {
+                return Ok(false);
+            }
+            if self.stop.asked() && self.schedule.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(true)
+    }
+
+    fn feed(&mut self, records: &[InputRecord], clock_ms: i64, changes: &mut Vec<Change>) -> Result<(), RunError> {
+        let (mut produced, mut errors) = (0, 0);
+        let mut task = self.cell.task();
+        for record in records {
+            // Without a schedule the clock must come from the input, or a replay would compute something else.
+            let clock_ms = if self.schedule.is_some() { clock_ms } else { record.timestamp };
+            let fed = task.feed(record, clock_ms)?;
+            fed.log.iter().for_each(|event| (self.on_log)(event));
+            errors += fed.log.len() as u64;
+            if self.keep_result {
+                for change in &fed.changes {
+                    if let Some((key, stored)) = stored_change(change, self.windowed) {
+                        task.put(RESULT, key, stored);
+                    }
+                }
+            }
+            if let Some(output) = &mut self.output {
+                for out in &fed.records {
+                    output.add(out, record.partition)?;
+                }
+                produced += fed.records.len() as u64;
+            }
+            if self.deliver.is_some() {
+                changes.extend(fed.changes);
+            }
+        }
+        task.commit()?;
+        let cut = task.cut().clone();
+        drop(task);
+        self.cell.update(|progress| {
+            progress.cut = cut;
+            progress.records_in += records.len() as u64;
+            progress.records_out += produced;
+            progress.errors += errors;
+        });
+        Ok(())
+    }
+
+    /// Waits for the bell (`true`) or the deadline (`false`).
+    async fn rest(&mut self, deadline: Option<Moment>) -> bool {
+        let rung = self.stop.bell.rung();
+        let Some(deadline) = deadline else {
+            rung.await;
+            return true;
+        };
+        let sleep = self.world.sleep_until(deadline);
+        matches!(select(Box::pin(rung), sleep).await, Either::Left(_))
+    }
+
+    async fn settle(&mut self) -> Result<(), RunError> {
+        while let Some(entry) = self.entries.pop_front() {
+            entry.await?;
+        }
+        if let Some(output) = &mut self.output {
+            output.settle().await?;
+        }
+        Ok(())
+    }
+
+    fn has_unwritten(&self) -> bool {
+        matches!(self.cell.task().store(), ViewStore::Disk(store) if store.has_unwritten() || store.has_moved())
+    }
+
+    fn wants_write_back(&self) -> bool {
+        matches!(self.cell.task().store(), ViewStore::Disk(store) if store.wants_write_back())
+    }
+
+    /// Makes the state on disk that of the present cut.
+    async fn write_back(&mut self) -> Result<(), RunError> {
+        self.settle().await?;
+        let scheduled = self.schedule.as_ref().map(Schedule::end);
+        {
+            let mut task = self.cell.task();
+            if let Some(output) = &self.output {
+                for (key, stored) in output.progress() {
+                    task.put(PROGRESS, key, Some(stored));
+                }
+                task.commit()?;
+            }
+            match task.store_mut() {
+                ViewStore::Disk(store) => store.write_back()?,
+                ViewStore::Memory(_) => return Ok(()),
+            }
+        }
+        if let (Some(schedule), Some(end)) = (&self.schedule, scheduled) {
+            schedule.trim(end).await?;
+        }
+        Ok(())
+    }
+}
