@@ -38,6 +38,9 @@ impl Journal {
         let Some(loaded) = checkpoint::load(&*disk, dir)? else {
             return Ok((Self::create(disk, dir, ring_bytes, random)?, Replay::default()));
         };
+        // Its name may be in the page cache alone. Frames before its tail are about to be written over,
+        // so the checkpoint before it must not come back.
+        disk.sync_dir(dir).map_err(|e| JournalError::io(dir, e))?;
         let path = ring_path(dir);
         let file = disk.open(&path, OpenMode::Write).map_err(|e| JournalError::io(&path, e))?;
         let ring = Ring { file, path, id: loaded.ring_id, size: loaded.ring_size };

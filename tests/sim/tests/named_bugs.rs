@@ -108,3 +108,8 @@ fn a_log_that_stopped_is_noticed_at_once() {
 fn a_cleaning_that_failed_on_the_disk_stops_the_writers() {
     holds(161);
 }
+
+#[test]
+fn a_checkpoint_read_after_a_kill_does_not_give_way_to_an_older_one() {
+    holds(9160);
+}
