@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,8 +22,9 @@ pub struct Bounds {
     pub memory_bytes: u64,
 }
 
-/// Runs every case in `jobs` workers; `arguments` start this program as a worker over the same corpus.
-pub fn run_all(cases: &[Case], arguments: &[String], jobs: usize, bounds: Bounds) -> Vec<Verdict> {
+/// Runs every case in `jobs` workers; `arguments` start this program as a worker over the same corpus, whose cases for a server
+/// run `broker`.
+pub fn run_all(cases: &[Case], arguments: &[String], jobs: usize, bounds: Bounds, broker: Option<&Path>) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(vec![None; cases.len()]);
     std::thread::scope(|scope| {
@@ -34,7 +36,7 @@ pub fn run_all(cases: &[Case], arguments: &[String], jobs: usize, bounds: Bounds
                     if at >= cases.len() {
                         break;
                     }
-                    let verdict = Worker::ask(&mut worker, arguments, at, bounds);
+                    let verdict = Worker::ask(&mut worker, arguments, at, bounds, broker);
                     if let Ok(mut verdicts) = verdicts.lock() {
                         verdicts[at] = Some(verdict);
                     }
@@ -53,10 +55,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(arguments: &[String], bounds: Bounds) -> Result<Worker, String> {
+    fn start(arguments: &[String], bounds: Bounds, broker: Option<&Path>) -> Result<Worker, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut process = Command::new(program)
             .args(arguments)
+            .envs(broker.map(|path| ("MILLRACE_BIN", path)))
             .arg("--worker")
             .arg(bounds.memory_bytes.to_string())
             .stdin(Stdio::piped())
@@ -78,8 +81,8 @@ impl Worker {
         Ok(Worker { process, questions, answers })
     }
 
-    fn ask(worker: &mut Option<Worker>, arguments: &[String], case: usize, bounds: Bounds) -> Verdict {
-        let mut running = match worker.take().map_or_else(|| Worker::start(arguments, bounds), Ok) {
+    fn ask(worker: &mut Option<Worker>, arguments: &[String], case: usize, bounds: Bounds, broker: Option<&Path>) -> Verdict {
+        let mut running = match worker.take().map_or_else(|| Worker::start(arguments, bounds, broker), Ok) {
             Ok(running) => running,
             Err(error) => return Verdict::Fail(format!("no worker: {error}")),
         };

@@ -60,6 +60,18 @@ pub struct TopicNode {
 pub struct Expected {
     pub class: Option<String>,
     pub message: Option<String>,
+    /// Over HTTP, the status of the answer.
+    pub status: Option<u64>,
+}
+
+/// What only a case for a running server says.
+#[derive(Clone, Debug, Default)]
+pub struct RestNode {
+    /// One object per answer: `admin`, `query` or `queryProto`.
+    pub responses: Vec<Json>,
+    /// The query is to run before the inputs are written.
+    pub query_first: bool,
+    pub verify_order: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +87,7 @@ pub struct Case {
     pub outputs: Vec<RecordNode>,
     pub expected: Option<Expected>,
     pub post: Json,
+    pub rest: RestNode,
     /// False when the case asks for a tolerance on doubles.
     pub exact_numbers: bool,
     /// Formats and features, for the report.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json};
 
-use crate::case::{Case, Expected, Header, Kind, RecordNode, TopicNode, Window};
+use crate::case::{Case, Expected, Header, Kind, RecordNode, RestNode, TopicNode, Window};
+use crate::session::DEFAULT_PARTITIONS;
 use crate::{needs, script};
 
 #[derive(Debug, thiserror::Error)]
@@ -176,13 +177,14 @@ fn normalise(
         .into_iter()
         .map(|text| format.map_or(text.clone(), |format| text.replace("{FORMAT}", format)))
         .collect();
+    let partitions = if kind == Kind::Rqtt { DEFAULT_PARTITIONS } else { 1 };
     let topics: Vec<TopicNode> = test["topics"]
         .as_array()
         .into_iter()
         .flatten()
         .map(|topic| TopicNode {
             name: topic["name"].as_str().unwrap_or_default().to_string(),
-            partitions: topic["partitions"].as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or(1),
+            partitions: topic["partitions"].as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or(partitions),
             schema: !topic["valueSchema"].is_null() || !topic["keySchema"].is_null(),
         })
         .collect();
@@ -190,6 +192,7 @@ fn normalise(
     let expected = error.is_object().then(|| Expected {
         class: error["type"].as_str().map(str::to_string),
         message: error["message"].as_str().map(str::to_string),
+        status: error["status"].as_u64(),
     });
     let (needs, rung) = needs::of(&needs::Subject {
         statements: &statements,
@@ -209,6 +212,11 @@ fn normalise(
         outputs: records(&test["outputs"], false)?,
         expected,
         post: test["post"].clone(),
+        rest: RestNode {
+            responses: test["responses"].as_array().cloned().unwrap_or_default(),
+            query_first: test["inputConditions"]["waitForActivePushQuery"] == Json::Bool(true),
+            verify_order: test["outputConditions"]["verifyOrder"] == Json::Bool(true),
+        },
         exact_numbers: exact,
         needs,
         rung,

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use millrace_conformance::bound::{self, Bounds};
+use millrace_conformance::case::Kind;
 use millrace_conformance::{load, qtt, report, run};
 
-const BOUNDS: Bounds = Bounds { time: Duration::from_secs(20), memory_bytes: 4 << 30 };
+/// A case over HTTP starts a broker and may wait for its answers a few times.
+const BOUNDS: Bounds = Bounds { time: Duration::from_secs(40), memory_bytes: 4 << 30 };
 
 #[derive(Default)]
 struct Arguments {
@@ -74,7 +76,9 @@ fn start() -> Result<(), String> {
     let mut again = vec![arguments.corpus.display().to_string()];
     again.extend(arguments.grep.iter().flat_map(|text| ["--grep".to_string(), text.clone()]));
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let verdicts = bound::run_all(&cases, &again, jobs, BOUNDS);
+    // Brought up to date once, here, and not by each worker.
+    let broker = cases.iter().any(|case| case.kind == Kind::Rqtt).then(millrace_harness::binary);
+    let verdicts = bound::run_all(&cases, &again, jobs, BOUNDS, broker);
     let results: Vec<_> = cases.into_iter().zip(verdicts).collect();
     if arguments.failures {
         for (case, verdict) in &results {

@@ -45,7 +45,7 @@ pub fn show(case: &Case) -> String {
     out
 }
 
-fn prepared(case: &Case) -> Session {
+pub fn prepared(case: &Case) -> Session {
     let mut session = Session::new(&case.properties);
     for topic in &case.topics {
         session.bench.create_topic(&topic.name, topic.partitions);
@@ -109,7 +109,7 @@ fn records(case: &Case, session: &mut Session) -> Result<(), Failure> {
     session.bench.run_in_turn(&given).map_err(|error| Failure::new(error.to_string()))
 }
 
-fn encode(record: &RecordNode, wire: &Wire<'_>) -> Result<Written, String> {
+pub fn encode(record: &RecordNode, wire: &Wire<'_>) -> Result<Written, String> {
     let header = |header: &crate::case::Header| Header {
         key: Arc::from(header.key.as_str()),
         value: header.value.as_deref().and_then(from_base64).map(Bytes::from),
@@ -122,7 +122,7 @@ fn encode(record: &RecordNode, wire: &Wire<'_>) -> Result<Written, String> {
     })
 }
 
-fn decode(record: &Written, wire: &Wire<'_>) -> Result<Actual, String> {
+pub fn decode(record: &Written, wire: &Wire<'_>) -> Result<Actual, String> {
     let (key, window) = wire.split_key(record.key.as_deref())?;
     let header = |header: &Header| (header.key.to_string(), header.value.as_ref().map(|value| base64(value)));
     Ok(Actual {

@@ -2,13 +2,13 @@
 
 use crate::case::{Case, Kind};
 use crate::report::Verdict;
-use crate::{qtt, scenario};
+use crate::{qtt, rqtt, scenario};
 
 /// Runs the case and says whether everything it demands came true.
 pub fn run(case: &Case) -> Verdict {
     match case.kind {
         Kind::Qtt => qtt::run(case),
         Kind::Sql => scenario::run(case),
-        Kind::Rqtt => Verdict::Fail("no server".to_string()),
+        Kind::Rqtt => rqtt::run(case),
     }
 }

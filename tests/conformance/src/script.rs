@@ -1,6 +1,6 @@
 //! SQL scripts: `--@test:` blocks and their statements.
 
-use crate::case::{Case, Expected, Kind};
+use crate::case::{Case, Expected, Kind, RestNode};
 use crate::needs;
 
 /// The cases of one script; text before the first `--@test:` is prose.
@@ -20,7 +20,7 @@ pub fn cases(file: &str, text: &str) -> Vec<Case> {
 fn case(file: &str, name: &str, block: &str) -> Case {
     let find = |what| block.lines().find_map(|line| directive(line, what)).map(str::to_string);
     let (class, message) = (find("expected.error"), find("expected.message"));
-    let expected = (class.is_some() || message.is_some()).then_some(Expected { class, message });
+    let expected = (class.is_some() || message.is_some()).then_some(Expected { class, message, status: None });
     let statements = split_statements(block);
     let (needs, rung) = needs::of(&needs::Subject {
         statements: &statements,
@@ -39,6 +39,7 @@ fn case(file: &str, name: &str, block: &str) -> Case {
         outputs: Vec::new(),
         expected,
         post: serde_json::Value::Null,
+        rest: RestNode::default(),
         exact_numbers: true,
         needs,
         rung,
