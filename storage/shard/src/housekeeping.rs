@@ -15,6 +15,8 @@ use crate::shard::Shard;
 
 const PRODUCERS_EVERY: Duration = Duration::from_secs(600);
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
+/// However short the settings are: a round without a pause would be all that the thread does.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// Where nothing asks for shorter.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -44,6 +46,10 @@ impl Rounds {
     }
 }
 
+fn pause(ms: u64) -> Duration {
+    Duration::from_millis(ms).max(PAUSE_MIN)
+}
+
 impl Shard {
     pub(crate) fn housekeep(&mut self) {
         if self.failed {
@@ -51,11 +57,11 @@ impl Shard {
         }
         let now = self.world.now();
         if now >= self.rounds.retention {
-            self.rounds.retention = now + Duration::from_millis(self.settings.retention_check_ms);
+            self.rounds.retention = now + pause(self.settings.retention_check_ms);
             self.keep_retention();
         }
         if now >= self.rounds.clean {
-            self.rounds.clean = now + Duration::from_millis(self.settings.clean_check_ms);
+            self.rounds.clean = now + pause(self.settings.clean_check_ms);
             self.keep_clean();
         }
         if now >= self.rounds.producers {
@@ -134,8 +140,7 @@ impl Shard {
             // The log is as it was. The next round tries again.
             Ok(Err(e)) | Err(e) => {
                 warn!(group = %at.group, "cleaning failed: {e}");
-                let later = self.world.now() + Duration::from_millis(self.settings.clean_check_ms);
-                self.rounds.clean = later;
+                self.rounds.clean = self.world.now() + pause(self.settings.clean_check_ms);
             }
         }
     }

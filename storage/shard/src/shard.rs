@@ -117,8 +117,13 @@ impl Shard {
         }
     }
 
-    /// When there is something to do even if no mail comes.
-    fn next_due(&self) -> Moment {
+    /// When there is something to do even if no mail comes. A turn at that time moves it on: a time that
+    /// no turn looks after would keep the thread turning for ever.
+    pub fn next_due(&self) -> Moment {
+        // A failed volume has only its answers left.
+        if self.failed {
+            return Moment(u64::MAX);
+        }
         self.rounds.next_due().min(self.checkpoints.next_due(self.settings.checkpoint_ms))
     }
 
