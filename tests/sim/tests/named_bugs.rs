@@ -113,3 +113,8 @@ fn a_cleaning_that_failed_on_the_disk_stops_the_writers() {
 fn a_checkpoint_read_after_a_kill_does_not_give_way_to_an_older_one() {
     holds(9160);
 }
+
+#[test]
+fn what_was_refused_and_cannot_be_cut_off_is_not_called_refused() {
+    holds(5003);
+}

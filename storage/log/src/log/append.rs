@@ -209,10 +209,13 @@ impl Log {
         let parts: Vec<IoSlice<'_>> = entries.iter().map(|entry| IoSlice::new(&entry.bytes)).collect();
         let file = segment.file()?;
         if let Err(error) = file.write_at(&parts, position) {
-            // Part of it may be there. It counts for nothing, and would be cut off at the next start; an
-            // error here changes nothing about that. Reserved space goes with it: whole frames in it would
-            // be taken for entries. The next sync makes the cut durable.
-            let _ = file.set_len(position);
+            // Part of it may be there, and whole frames would be taken for entries by the next start. So it
+            // is cut off, reserved space with it; the next sync makes the cut durable. Where it cannot be
+            // cut, nobody can be told that it is gone.
+            if let Err(error) = file.set_len(position) {
+                self.stop();
+                return Err(LogError::io("cut", &segment.path)(error));
+            }
             if !self.unsynced.back().is_some_and(|part| Arc::ptr_eq(&part.segment, &segment)) {
                 self.unsynced.push_back(Unsynced { segment: segment.clone(), synced_to: position });
             }
