@@ -10,7 +10,7 @@ export SCCACHE_DIR ?= $(HOME)/.cache/sccache
 export SCCACHE_CACHE_SIZE ?= 20G
 endif
 
-.PHONY: sim run build test setup help conformance kill compat bench bench-first
+.PHONY: sim run build test setup help conformance kill kill-views compat bench bench-first
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
@@ -29,6 +29,9 @@ test: setup ## the fast layers: unit, property, simulation, real clients
 
 kill: build ## kill -9 under load, ROUNDS times (default 200)
 	MILLRACE_BIN=$(BIN) KILL_ROUNDS=$(or $(ROUNDS),200) cargo test -p millrace-clients-tests --test kill -- --nocapture
+
+kill-views: build ## kill -9 under views that count, join and repartition, ROUNDS times (default 100)
+	MILLRACE_BIN=$(BIN) VIEW_ROUNDS=$(or $(ROUNDS),100) cargo test -p millrace-clients-tests --test views -- --nocapture
 
 compat: build ## other people's client suites beside Apache Kafka: [SUITES="franz-go ..."] [BASELINE=1 re-makes Kafka's side]
 	MILLRACE_BIN=$(BIN) BASELINE=$(or $(BASELINE),0) tests/clients/compat/run.sh $(SUITES)

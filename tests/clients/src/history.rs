@@ -21,6 +21,7 @@ pub struct History {
 pub struct Seen {
     pub partition: i32,
     pub offset: i64,
+    pub key: String,
     pub value: String,
 }
 
@@ -99,7 +100,7 @@ mod tests {
     }
 
     fn seen(values: &[(i64, &str)]) -> Vec<Seen> {
-        values.iter().map(|(offset, value)| Seen { partition: 0, offset: *offset, value: (*value).to_owned() }).collect()
+        values.iter().map(|(offset, value)| Seen { partition: 0, offset: *offset, key: String::new(), value: (*value).to_owned() }).collect()
     }
 
     #[test]

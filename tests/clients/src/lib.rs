@@ -5,10 +5,12 @@
 //!
 //! * [`Peer`]: the broker under test. * [`kcat`], [`millrace`]: programs with a time limit. * [`history`]: what was sent,
 //!   acknowledged and read, and the checks on it. * [`load`]: producers and committers for the kill tests.
+//! * [`rest`]: statements and pull queries.
 pub mod history;
 pub mod load;
 pub mod peer;
 pub mod program;
+pub mod rest;
 
 pub use peer::{Peer, fresh};
 pub use program::{Output, kcat, millrace};

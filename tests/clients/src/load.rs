@@ -105,6 +105,7 @@ pub fn read_all(address: &str, topic: &str, partitions: i32) -> Vec<Seen> {
                 Some(Ok(message)) => seen.push(Seen {
                     partition,
                     offset: message.offset(),
+                    key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
                     value: String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned(),
                 }),
                 Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => break,
