@@ -148,6 +148,13 @@ impl Shard {
         }
     }
 
+    /// Waits until no flush of this group is under way.
+    pub(crate) fn drain_flushes_of(&mut self, slot: usize) {
+        while !self.failed && self.slots[slot].as_ref().is_some_and(|group| group.flushes > 0) {
+            self.wait_for_job();
+        }
+    }
+
     fn wait_for_job(&mut self) {
         if self.run_job() {
             return;

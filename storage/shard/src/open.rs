@@ -89,7 +89,12 @@ impl Shard {
     }
 
     pub(crate) fn close_group(&mut self, id: GroupId, delete: bool) -> Result<(), ShardError> {
-        let Some(slot) = self.by_id.remove(&id) else { return Err(ShardError::NotOpen(id)) };
+        let Some(&slot) = self.by_id.get(&id) else { return Err(ShardError::NotOpen(id)) };
+        if !delete {
+            // Opened again, it has its bytes in the same files: a flush that fails there must be known first.
+            self.drain_flushes_of(slot);
+        }
+        self.by_id.remove(&id);
         let mut group = self.slots[slot].take().expect("by_id and slots agree");
         group.fail_parked(&AppendError::Closed, &ShardError::NotOpen(id));
         group.shared.retire();
@@ -144,6 +149,11 @@ impl Shard {
         }
         // A checkpoint under way would write an older one over this.
         self.drain_jobs();
+        // One of them may have found out that the disk is not to be trusted. A sync now would say "done"
+        // of bytes that a failed one has lost.
+        if self.failed {
+            return Err(ShardError::DiskFailed);
+        }
         for group in self.slots.iter_mut().flatten() {
             close_log(&mut group.replica.log_mut().0)?;
         }

@@ -118,3 +118,8 @@ fn a_checkpoint_read_after_a_kill_does_not_give_way_to_an_older_one() {
 fn what_was_refused_and_cannot_be_cut_off_is_not_called_refused() {
     holds(5003);
 }
+
+#[test]
+fn a_stop_that_waits_for_a_failed_flush_does_not_sync_again() {
+    holds(10154);
+}
