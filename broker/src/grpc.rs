@@ -1,9 +1,11 @@
-//! The listener of the views' gRPC API. There are no views to serve yet; a client that calls one is
-//! told so in gRPC's own words instead of meeting a closed port.
+//! The listener of the views' gRPC API.
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use millrace_serve::Views;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -11,19 +13,28 @@ use crate::http::stopped;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-/// UNIMPLEMENTED
-const UNIMPLEMENTED: &str = "12";
+/// UNAVAILABLE
+const UNAVAILABLE: &str = "14";
 
 /// Serves until the node stops.
-pub async fn serve(socket: TcpListener, stopping: watch::Receiver<bool>) {
-    let routes = Router::new().fallback(unimplemented);
+pub async fn serve(views: Option<Arc<Views>>, socket: TcpListener, stopping: watch::Receiver<bool>) {
+    let routes = match views {
+        None => Router::new().fallback(unavailable),
+        Some(views) => match millrace_serve::grpc::router(views).await {
+            Ok(routes) => routes,
+            Err(error) => {
+                tracing::error!(%error, "the gRPC listener did not start");
+                return;
+            }
+        },
+    };
     let served = axum::serve(socket, routes).with_graceful_shutdown(stopped(stopping)).await;
     if let Err(error) = served {
         tracing::error!(%error, "the gRPC listener ended");
     }
 }
 
-async fn unimplemented() -> impl IntoResponse {
-    let said = "this broker does not serve views yet";
-    [(CONTENT_TYPE, "application/grpc"), (GRPC_STATUS, UNIMPLEMENTED), (GRPC_MESSAGE, said)]
+async fn unavailable() -> impl IntoResponse {
+    let said = "the views did not start; the log says why";
+    [(CONTENT_TYPE, "application/grpc"), (GRPC_STATUS, UNAVAILABLE), (GRPC_MESSAGE, said)]
 }

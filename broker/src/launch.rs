@@ -82,7 +82,7 @@ pub async fn launch(world: Arc<dyn World>, views_world: Arc<dyn World>, config: 
     }
     let (grpc, grpc_at) = grpc.unzip();
     if let Some(socket) = grpc {
-        world.spawn(Box::pin(grpc::serve(socket, stopping)));
+        world.spawn(Box::pin(grpc::serve(views.clone(), socket, stopping)));
     }
     Ok(Running { node, views, kafka, http: http_at, grpc: grpc_at, stop })
 }

@@ -22,24 +22,12 @@ pub struct NewRecord {
 
 /// `now_ms` stands for what the statement does not say.
 pub fn record_of(insert: &InsertValues, functions: &Registry, now_ms: i64) -> Result<NewRecord, Failed> {
-    let target = &insert.target;
-    let (mut keys, mut values) = (Vec::new(), Vec::new());
-    for (column, expression) in target.schema.columns().iter().zip(&insert.columns) {
-        let value = match expression {
-            None => Value::Null,
-            Some(expression) => constant(expression, &column.sql_type, functions, now_ms)?,
-        };
-        match column.role {
-            Role::Key => keys.push(value),
-            Role::Value => values.push(value),
-            _ => {}
-        }
-    }
-    let timestamp = match &insert.timestamp {
-        None => now_ms,
-        Some(expression) => constant(expression, &SqlType::BigInt, functions, now_ms)?.as_i64().unwrap_or(now_ms),
-    };
-    Ok(NewRecord { key: encode(target, Side::Key, &keys)?, value: encode(target, Side::Value, &values)?, timestamp })
+    let row = insert.row(functions, &EvalContext::new(now_ms, now_ms.unsigned_abs()))?;
+    Ok(NewRecord {
+        key: encode(&insert.target, Side::Key, &row.key)?,
+        value: encode(&insert.target, Side::Value, &row.value)?,
+        timestamp: row.timestamp_ms.unwrap_or(now_ms),
+    })
 }
 
 /// One side of a record of the source.

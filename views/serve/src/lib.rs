@@ -3,7 +3,9 @@
 //! Invariants: the catalog is a fold over the replicated list of commands, so every start comes to the same sources and
 //! queries; a statement is carried out before it is answered; every read names the cut that it saw.
 //! Absences: no Kafka request, no broker: what is needed of one is the trait [`Outside`].
+mod bind;
 mod command;
+pub mod grpc;
 pub mod host;
 mod insert;
 mod outside;

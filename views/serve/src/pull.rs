@@ -153,25 +153,36 @@ fn ranges(access: &Access, types: &[SqlType], functions: &Registry, now_ms: i64)
     }
 }
 
-/// A row by its key alone, for callers that bring typed values.
+/// The rows of one key (several when the view is windowed), for callers that bring typed values.
 pub fn get(cells: &[Arc<Cell>], key: &[Value], windowed: bool) -> Result<(Vec<ViewRow>, Cut), Failed> {
-    let prefix = encode_values(key);
+    let (mut each, cut) = get_many(cells, &[key], windowed)?;
+    Ok((each.pop().unwrap_or_default(), cut))
+}
+
+/// The rows of each key, all of one cut.
+pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: bool) -> Result<(Vec<Vec<ViewRow>>, Cut), Failed> {
     let tasks: Vec<_> = cells.iter().map(|cell| cell.task()).collect();
-    let (mut rows, mut cut) = (Vec::new(), Cut::default());
+    let mut cut = Cut::default();
     for task in &tasks {
-        for (input, next) in task.cut().iter() {
-            cut.advance(input, next);
-        }
-        if windowed {
-            task.store().scan(RESULT, &prefix, after_prefix(&prefix).as_deref(), &mut |_, stored| {
-                rows.push(view_row(stored, true));
-                ControlFlow::Continue(())
-            })?;
-        } else if let Some(stored) = task.store().get(RESULT, &prefix)? {
-            rows.push(view_row(&stored, false));
-        }
+        task.cut().iter().for_each(|(input, next)| cut.advance(input, next));
     }
-    Ok((rows, cut))
+    let mut each = Vec::with_capacity(keys.len());
+    for key in keys {
+        let prefix = encode_values(key.as_ref());
+        let mut rows = Vec::new();
+        for task in &tasks {
+            if windowed {
+                task.store().scan(RESULT, &prefix, after_prefix(&prefix).as_deref(), &mut |_, stored| {
+                    rows.push(view_row(stored, true));
+                    ControlFlow::Continue(())
+                })?;
+            } else if let Some(stored) = task.store().get(RESULT, &prefix)? {
+                rows.push(view_row(&stored, false));
+            }
+        }
+        each.push(rows);
+    }
+    Ok((each, cut))
 }
 
 /// Rows between two keys (inclusive; absent is open), in key order, all of one cut.

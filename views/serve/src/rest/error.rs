@@ -17,7 +17,6 @@ pub const MAX_PUSH_QUERIES: u32 = 40003;
 pub const NOT_FOUND: u32 = 40400;
 pub const ASSERTION_FAILED: u32 = 41700;
 pub const SERVER_ERROR: u32 = 50000;
-pub const INITIALIZING: u32 = 50302;
 
 pub struct RestError {
     code: u32,

@@ -78,3 +78,8 @@ fn texts(given: Option<&BTreeMap<String, Json>>) -> BTreeMap<String, String> {
     let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_string);
     given.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
 }
+
+/// What a LIST, DESCRIBE or EXPLAIN answers, as the text of its entity.
+pub fn entity_text(views: &Arc<Views>, executed: &crate::host::Executed) -> Option<String> {
+    entity::of(views, executed, ask::answer).ok().flatten().map(|entity| entity.to_string())
+}
