@@ -146,7 +146,7 @@ mod tests {
             (Value::Date(1), SqlType::Date, "\"1970-01-02\""),
             (Value::Bytes(bytes::Bytes::from_static(b"abc")), SqlType::Bytes, "\"YWJj\""),
             (Value::from("a\"b"), SqlType::String, "\"a\\\"b\""),
-            (Value::array([Value::Int(1), Value::Null]), SqlType::Array(Box::new(SqlType::Integer)), "[1,null]"),
+            (Value::array([Value::Int(1), Value::Null]), SqlType::Array(std::sync::Arc::new(SqlType::Integer)), "[1,null]"),
         ];
         for (value, sql_type, text) in cases {
             assert_eq!(value_text(&value, &sql_type), text);
