@@ -12,6 +12,8 @@ use millrace_clients_tests::history::Seen;
 use millrace_clients_tests::load::{config, read_all};
 use millrace_clients_tests::rest::Rest;
 use millrace_harness::{Broker, wait_for};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use serde_json::Value;
@@ -214,4 +216,44 @@ fn every_record_counts_once_whenever_the_broker_dies() {
     broker.restart();
     check(&broker, count);
     eprintln!("{count} records, each once in every view; SIGTERM took {:?}", stopped.took);
+}
+
+#[test]
+fn a_topic_that_grew_or_went_takes_no_other_view_with_it() {
+    let options = Broker::options().named("views-topics").ready_within(Duration::from_secs(60));
+    let Some(mut broker) = Peer::ours(options) else { return };
+    let rest = Rest::new(broker.http());
+    rest.run(
+        "CREATE STREAM gone (k VARCHAR KEY, n BIGINT) WITH (kafka_topic='gone', partitions=1, value_format='JSON');
+         CREATE TABLE lost AS SELECT k, COUNT(*) AS c, SUM(n) AS s FROM gone GROUP BY k;
+         CREATE STREAM grown (k VARCHAR KEY, n BIGINT) WITH (kafka_topic='grown', partitions=1, value_format='JSON');
+         CREATE TABLE kept AS SELECT k, COUNT(*) AS c, SUM(n) AS s FROM grown GROUP BY k;
+         INSERT INTO grown (k, n) VALUES ('a', 1);",
+    );
+    let expect = |what: &str, rows_wanted: &[(&str, (i64, i64))]| {
+        let wanted: BTreeMap<String, (i64, i64)> = rows_wanted.iter().map(|(key, totals)| ((*key).to_owned(), *totals)).collect();
+        wait_for(what, CATCH_UP, || rows(&rest, "SELECT k, c, s FROM kept;").filter(|rows| *rows == wanted));
+    };
+    expect("the first row", &[("a", (1, 1))]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let admin: AdminClient<DefaultClientContext> = config(&broker.kafka()).create().expect("librdkafka takes this configuration");
+    let wait = AdminOptions::new();
+    let changed = runtime.block_on(async {
+        let grown = admin.create_partitions(&[NewPartitions::new("grown", 4)], &wait).await?;
+        let gone = admin.delete_topics(&["gone"], &wait).await?;
+        Ok::<_, rdkafka::error::KafkaError>((grown, gone))
+    });
+    let (grown, gone) = changed.expect("the broker answers");
+    assert!(grown.iter().chain(&gone).all(Result::is_ok), "{grown:?} {gone:?}");
+    broker.kill();
+    broker.restart();
+    // The new partitions are read, and what was counted is still there.
+    for key in ["b", "c", "d", "e", "f"] {
+        rest.run(&format!("INSERT INTO grown (k, n) VALUES ('{key}', 2);"));
+    }
+    let rest_of: Vec<(&str, (i64, i64))> = [("a", (1, 1))].into_iter().chain(["b", "c", "d", "e", "f"].map(|key| (key, (1, 2)))).collect();
+    expect("rows of the new partitions", &rest_of);
+    // The statements over the topic that went still stand, and can be taken back.
+    rest.run("DROP TABLE lost; DROP STREAM gone;");
+    assert!(broker.stop().status.success());
 }

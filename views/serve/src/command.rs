@@ -19,6 +19,9 @@ pub struct Command {
     /// Of the query that it starts: where its inputs begin (topic, partition, offset).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub start: Vec<(String, i32, i64)>,
+    /// The topics that its decision asked about, with the partitions that they had.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topics: BTreeMap<String, Option<i32>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +30,7 @@ pub struct UnknownCommand(String);
 
 impl Command {
     pub fn new(sql: String, properties: BTreeMap<String, String>) -> Command {
-        Command { version: VERSION, sql, properties, producer: None, start: Vec::new() }
+        Command { version: VERSION, sql, properties, producer: None, start: Vec::new(), topics: BTreeMap::new() }
     }
 
     pub fn encode(&self) -> Bytes {

@@ -79,6 +79,11 @@ impl Database {
         self.0.write(batch).map_err(trouble)
     }
 
+    /// Makes what was written outlive a crash of the machine.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.0.flush_wal(true).map_err(trouble)
+    }
+
     pub fn scan(
         &self,
         table: TableId,

@@ -62,6 +62,12 @@ impl DiskStore {
         Ok(())
     }
 
+    /// Makes the last write-back outlive a crash of the machine: before something that it could be made from again is
+    /// thrown away.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.database.sync()
+    }
+
     /// Whether everything up to this cut can be forgotten by the inputs: the cut that a crash would bring back.
     pub fn durable_cut(&self) -> Result<Cut, StoreError> {
         self.database.cut()

@@ -2,7 +2,7 @@
 //!
 //! A unit of work changes resident rows only; they reach RocksDB later, together with the cut they stand for, as one
 //! write batch. Hot rows are therefore written once for many changes, and what a crash leaves behind is always the state at
-//! some earlier cut: the input logs are the redo log, so nothing here is ever synced for the sake of durability.
+//! some earlier cut: the input logs are the redo log, so nothing here is synced for the sake of durability unless the owner asks, because it wants to cut that log short.
 //!
 //! Invariants: RocksDB holds exactly the rows of its own cut; resident rows over it are exactly the rows of [`DiskStore::cut`];
 //! dirty rows are never evicted before they are written; memory stays within the budget but for one unit's rows.

@@ -10,7 +10,8 @@ use millrace_sql::plan::QueryId;
 
 use crate::command::Command;
 use crate::host::start::{PRODUCERS_PER_QUERY, is_lasting, kept_id};
-use crate::host::{BrokerTopics, Views};
+use crate::host::topics::{Answers, BrokerTopics, Noted};
+use crate::host::Views;
 use crate::{Failed, insert};
 
 /// What became of one statement.
@@ -138,7 +139,11 @@ impl Views {
 
     async fn execute_one(self: &Arc<Self>, raw: &RawStatement<'_>, settings: &mut Settings, variables: &mut Variables) -> Result<Executed, Failed> {
         let located = parse_raw(raw, variables, &self.settings.limits)?;
-        let Decision { effect, warnings } = self.decide(&self.catalog(), &BrokerTopics(&*self.outside), settings, &located)?;
+        let (Decision { effect, warnings }, topics) = {
+            let noted = Noted::new(BrokerTopics(&*self.outside));
+            let decision = self.decide(&self.catalog(), &noted, settings, &located)?;
+            (decision, noted.into_answers())
+        };
         let mut sequence = None;
         let outcome = match &effect {
             Effect::SetProperty { .. } | Effect::UnsetProperty { .. } | Effect::Define { .. } | Effect::Undefine { .. } => {
@@ -157,7 +162,7 @@ impl Views {
             }
             lasting => {
                 if is_lasting(&located.statement, lasting) {
-                    sequence = Some(self.carry_out(lasting, &located, settings).await?);
+                    sequence = Some(self.carry_out(lasting, &located, settings, topics).await?);
                 }
                 let query = match lasting {
                     Effect::StartQuery { plan, .. } => Some(plan.id.clone()),
@@ -170,9 +175,10 @@ impl Views {
     }
 
     /// Makes what the effect needs, writes the command, then makes this node match. Answers the command's number.
-    async fn carry_out(self: &Arc<Self>, effect: &Effect, located: &Located, settings: &Settings) -> Result<u64, Failed> {
+    async fn carry_out(self: &Arc<Self>, effect: &Effect, located: &Located, settings: &Settings, topics: Answers) -> Result<u64, Failed> {
         let properties = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let mut command = Command::new(located.text.clone(), properties);
+        command.topics = topics;
         match effect {
             Effect::CreateSource { source, topic, .. } => {
                 self.make_topic(topic.as_ref()).await?;
@@ -256,11 +262,9 @@ impl Views {
         let mut found = None;
         for bytes in self.outside.commands() {
             let command = Command::decode(&bytes).ok()?;
-            let located = self.parse_one(&command.sql).ok()?;
-            let settings: Settings = command.properties.clone().into_iter().collect();
-            let Ok(decision) = self.decide(&catalog, &BrokerTopics(&*self.outside), &settings, &located) else { continue };
-            catalog.apply(&decision.effect);
-            if matches!(&decision.effect, Effect::StartQuery { plan, .. } if plan.id == *id) {
+            let Ok(effect) = self.decide_again(&catalog, &command) else { continue };
+            catalog.apply(&effect);
+            if matches!(&effect, Effect::StartQuery { plan, .. } if plan.id == *id) {
                 found = Some(command);
             }
         }

@@ -1,19 +1,23 @@
 //! A persistent query as it runs on this node: its tasks, each started again after trouble from its state's last cut.
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use millrace_engine::state::{Cut, InputId, Store};
+use futures_util::FutureExt;
+use millrace_engine::state::{Cut, InputId, Store, Stored};
 use millrace_engine::{Query, Task};
 use millrace_record::{Offset, ProducerId};
 use millrace_shard::Partition;
+use millrace_sql::value::Value;
 use millrace_store::{Caches, DiskStore, Settings as StoreSettings};
 use millrace_world::World;
 use parking_lot::Mutex;
 
 use crate::host::log_event;
-use crate::run::{Cell, Input, Output, PROGRESS, Progress, RunError, Runner, Schedule, Signal, Stop, ViewStore, progress_key};
+use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, Progress, RunError, Runner, Schedule, Signal, Stop, ViewStore, input_key, progress_key};
 
 /// Between two attempts of a task that met trouble.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -122,15 +126,16 @@ impl Following {
 
 async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, caches: Caches, stop: Stop, changed: &Signal) {
     while !stop.asked() {
-        let attempt = match open(&slot.spec, &world, &caches, &stop) {
-            Err(error) => Err(error),
-            Ok(runner) => {
-                slot.trouble.lock().clear();
-                slot.cell.store(Some(runner.cell.clone()));
-                changed.notify();
-                runner.run().await
-            }
-        };
+        let attempt = AssertUnwindSafe(async {
+            let known = known_sinks(&slot.spec).await?;
+            let runner = open(&slot.spec, &known, &world, &caches, &stop)?;
+            slot.trouble.lock().clear();
+            slot.cell.store(Some(runner.cell.clone()));
+            changed.notify();
+            runner.run().await
+        });
+        // A panic ends this attempt alone: what it had in memory goes, and the state's last cut is as good as ever.
+        let attempt = attempt.catch_unwind().await.unwrap_or_else(|panic| Err(RunError::Panicked(words_of(&*panic))));
         slot.cell.store(None);
         let Err(error) = attempt else { return };
         tracing::error!(query = slot.spec.name, %error, "a query stopped; it is started again from its last cut");
@@ -140,7 +145,36 @@ async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, caches: Caches, st
     }
 }
 
-fn open(spec: &TaskSpec, world: &Arc<dyn World>, caches: &Caches, stop: &Stop) -> Result<Runner, RunError> {
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("without a word").to_owned()
+}
+
+/// Which partitions of the sink hold outputs of this task already.
+async fn known_sinks(spec: &TaskSpec) -> Result<Vec<bool>, RunError> {
+    let Some((producer, partitions)) = &spec.sink else { return Ok(Vec::new()) };
+    let mut known = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        known.push(partition.producers().await?.iter().any(|view| view.id == *producer));
+    }
+    Ok(known)
+}
+
+/// Refuses a partition that only has the name of the one that the state has read.
+fn check_input(task: &mut Task<ViewStore>, id: &InputId, partition: &Partition) -> Result<(), RunError> {
+    let key = input_key(id);
+    let group = partition.id().0 as i64;
+    match task.store().get(INPUTS, &key)?.as_ref().map(|stored| &*stored.row) {
+        Some([Value::BigInt(known)]) if *known == group => Ok(()),
+        Some(_) => Err(RunError::InputRemade { topic: id.topic.clone(), partition: id.partition }),
+        None => {
+            task.put(INPUTS, key, Some(Stored { row: vec![Value::BigInt(group)].into(), timestamp: 0 }));
+            Ok(())
+        }
+    }
+}
+
+fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, caches: &Caches, stop: &Stop) -> Result<Runner, RunError> {
     world.disk().create_dir_all(&spec.dir).map_err(millrace_engine::state::StoreError::Io)?;
     let store = DiskStore::open(&spec.dir, caches, StoreSettings { memory_bytes: spec.memory_bytes })?;
     let mut task = Task::open(spec.query.clone(), ViewStore::Disk(store))?;
@@ -149,7 +183,7 @@ fn open(spec: &TaskSpec, world: &Arc<dyn World>, caches: &Caches, stop: &Stop) -
         None => None,
         Some((producer, partitions)) => {
             let progress = |partition| Ok(task.store().get(PROGRESS, &progress_key(partition))?);
-            let output = Output::open(*producer, partitions.clone(), progress)?;
+            let output = Output::open(*producer, partitions.clone(), known, progress)?;
             if fresh {
                 // Before the first output: where to look for it after a crash.
                 for (key, stored) in output.progress() {
@@ -161,7 +195,8 @@ fn open(spec: &TaskSpec, world: &Arc<dyn World>, caches: &Caches, stop: &Stop) -
     };
     let mut inputs = Vec::with_capacity(spec.inputs.len());
     for (id, partition, begin) in &spec.inputs {
-        if fresh {
+        check_input(&mut task, id, partition)?;
+        if task.cut().next(id).is_none() {
             task.skip_to(id, begin.0);
         }
         let next = Offset(task.cut().next(id).unwrap_or(begin.0));

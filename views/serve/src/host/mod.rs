@@ -4,6 +4,7 @@ mod follow;
 mod plan;
 mod query;
 mod start;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use millrace_engine::state::StoreError;
 use millrace_engine::{LogEvent, LogKind};
-use millrace_sql::catalog::{Catalog, Settings, Topics};
+use millrace_sql::catalog::{Catalog, Settings};
 use millrace_sql::error::{ErrorKind, SqlError};
 use millrace_sql::functions::Registry;
 use millrace_sql::name::Name;
@@ -193,15 +194,6 @@ impl Views {
 
     fn caches(&self) -> Caches {
         self.caches.get_or_init(|| Caches::new(self.settings.memory_bytes / 2)).clone()
-    }
-}
-
-/// What planning sees of the broker's topics.
-struct BrokerTopics<'a>(&'a dyn Outside);
-
-impl Topics for BrokerTopics<'_> {
-    fn partitions(&self, topic: &str) -> Option<i32> {
-        self.0.partitions(topic).map(|partitions| partitions.len() as i32)
     }
 }
 

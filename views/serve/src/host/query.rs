@@ -10,7 +10,8 @@ use millrace_sql::plan::{PullPlan, PushPlan, SourceKind, Step};
 use millrace_sql::schema::Schema;
 
 use crate::host::plan::is_stateful;
-use crate::host::{BrokerTopics, Views, log_event};
+use crate::host::topics::BrokerTopics;
+use crate::host::{Views, log_event};
 use crate::push::{self, From, Subscription};
 use crate::run::{Cell, Input, Runner, Stop, ViewStore};
 use crate::{Failed, PullAnswer};

@@ -8,7 +8,7 @@ use millrace_engine::{Query, Settings as EngineSettings};
 use millrace_record::{Offset, ProducerId};
 use millrace_shard::Partition;
 use millrace_sql::ast::{Statement, Located};
-use millrace_sql::catalog::{Effect, NewTopic, Settings};
+use millrace_sql::catalog::{Catalog, Effect, NewTopic, Settings};
 use millrace_sql::functions::FunctionSettings;
 use millrace_sql::plan::{DataSource, PersistentPlan, QueryId, SourceColumn, SourceStep, Step};
 use millrace_sql::schema::{Column, Role, Schema};
@@ -17,11 +17,17 @@ use crate::Failed;
 use crate::command::Command;
 use crate::host::follow::{Following, TaskSpec};
 use crate::host::plan::moves_rows;
-use crate::host::{BrokerTopics, Views};
+use crate::host::Views;
+use crate::host::topics::{AsThen, BrokerTopics};
 
 /// The query that keeps the rows of a CREATE SOURCE TABLE.
 pub fn kept_id(source: &DataSource) -> QueryId {
     QueryId::new(format!("CST_{}", source.name))
+}
+
+/// One query's trouble is not the others'.
+fn not_started(id: &QueryId, error: &Failed) {
+    tracing::error!(query = %id, %error, "a query could not be started; the others run");
 }
 
 impl Views {
@@ -30,10 +36,10 @@ impl Views {
         let mut starts: BTreeMap<QueryId, Command> = BTreeMap::new();
         for bytes in self.outside.commands() {
             let command = Command::decode(&bytes).map_err(|error| Failed::trouble(error.to_string()))?;
-            let effect = match self.decide_again(&command) {
+            let effect = match self.decide_again(&self.catalog(), &command) {
                 Ok(effect) => effect,
                 Err(error) => {
-                    // It was accepted once; what it stood on has been taken away from under it since (a topic deleted by hand).
+                    // It was accepted once, by another version of this program or on top of what did not hold itself.
                     tracing::error!(statement = command.sql, %error, "a statement no longer holds and is passed over");
                     continue;
                 }
@@ -50,19 +56,24 @@ impl Views {
         let catalog = self.catalog();
         for query in catalog.queries().filter(|query| !query.paused) {
             let Some(command) = starts.get(&query.plan.id) else { continue };
-            self.follow(&query.plan, command).await?;
+            if let Err(error) = self.follow(&query.plan, command).await {
+                not_started(&query.plan.id, &error);
+            }
         }
         for source in catalog.sources().filter(|source| source.read_only && source.is_table()) {
             let Some(command) = starts.get(&kept_id(source)) else { continue };
-            self.keep_source(source, command).await?;
+            if let Err(error) = self.keep_source(source, command).await {
+                not_started(&kept_id(source), &error);
+            }
         }
         Ok(())
     }
 
-    fn decide_again(&self, command: &Command) -> Result<Effect, Failed> {
+    pub(super) fn decide_again(&self, catalog: &Catalog, command: &Command) -> Result<Effect, Failed> {
         let settings: Settings = command.properties.clone().into_iter().collect();
         let located = self.parse_one(&command.sql)?;
-        Ok(self.decide(&self.catalog(), &BrokerTopics(&*self.outside), &settings, &located)?.effect)
+        let topics = AsThen { then: &command.topics, now: BrokerTopics(&*self.outside) };
+        Ok(self.decide(catalog, &topics, &settings, &located)?.effect)
     }
 
     pub(super) fn parse_one(&self, sql: &str) -> Result<Located, Failed> {
@@ -127,6 +138,8 @@ impl Views {
                 inputs.push((InputId::new(topic.clone(), number as i32), partition, begin));
             }
         }
+        // The schedule names inputs by their place, so a partition that a topic gets later comes after those there were.
+        inputs.sort_by_key(|(input, ..)| input.partition);
         let tasks: Vec<Vec<(InputId, Partition, Offset)>> = if moves_rows(root) {
             vec![inputs]
         } else {

@@ -2,12 +2,22 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millrace_engine::state::InputId;
+use millrace_engine::state::{InputId, TableId};
 use millrace_engine::{Header, InputRecord};
 use millrace_record::{Codec, Offset, Records, split_bytes};
 use millrace_shard::{Partition, Upto};
 
 use crate::run::RunError;
+
+/// The task's own table for which partitions its cut speaks of: the number of each one's group, which no other partition
+/// ever gets, not even one of a topic that is deleted and made again under its name.
+pub const INPUTS: TableId = TableId(u32::MAX - 3);
+
+pub fn input_key(id: &InputId) -> Vec<u8> {
+    let mut key = id.partition.to_be_bytes().to_vec();
+    key.extend_from_slice(id.topic.as_bytes());
+    key
+}
 
 /// What a batch may decompress to.
 const BATCH_BYTES_MAX: usize = 128 << 20;

@@ -8,12 +8,16 @@ mod schedule;
 mod signal;
 
 pub use cell::{Cell, Progress, ViewStore};
-pub use input::Input;
+pub use input::{INPUTS, Input, input_key};
 pub use output::{Output, PROGRESS, progress_key};
 pub use result::{RESULT, ViewRow, stored_change, view_row};
 pub use runner::{Deliver, Runner, Stop};
 pub use schedule::Schedule;
 pub use signal::Signal;
+
+use std::sync::Arc;
+
+use millrace_record::Offset;
 
 /// Why a task stopped. The next attempt begins from its state's last cut.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +26,12 @@ pub enum RunError {
     Read(#[from] millrace_shard::ReadError),
     #[error("an input holds a batch that cannot be read: {0}")]
     Batch(millrace_record::BatchError),
+    #[error("{topic}-{partition} ends before {upto:?}, which the query has read or is about to: was the topic deleted and made again?")]
+    InputShort { topic: Arc<str>, partition: i32, upto: Offset },
+    #[error("{topic}-{partition} is another topic of the same name than the one that the query has read")]
+    InputRemade { topic: Arc<str>, partition: i32 },
+    #[error("the task panicked: {0}")]
+    Panicked(String),
     #[error("the sink cannot be written: {0}")]
     Append(#[from] millrace_shard::AppendError),
     #[error(transparent)]

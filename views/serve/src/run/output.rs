@@ -38,18 +38,21 @@ pub struct Output {
 }
 
 impl Output {
-    /// `progress` is what the state remembers of a partition.
+    /// `progress` is what the state remembers of a partition; `known` are the partitions whose logs hold outputs already,
+    /// which a state that was lost has to find again from the start.
     pub fn open(
         producer: ProducerId,
         partitions: Vec<Partition>,
+        known: &[bool],
         progress: impl Fn(i32) -> Result<Option<Stored>, RunError>,
     ) -> Result<Output, RunError> {
         let mut opened = Vec::with_capacity(partitions.len());
         for (number, partition) in partitions.into_iter().enumerate() {
-            let known = progress(number as i32)?;
-            let (made, end) = match known.as_ref().map(|stored| &*stored.row) {
+            let remembered = progress(number as i32)?;
+            let (made, end) = match remembered.as_ref().map(|stored| &*stored.row) {
                 Some([Value::BigInt(made), Value::BigInt(end)]) => (made.unsigned_abs(), Offset(*end)),
                 Some(_) => return Err(RunError::State("the progress of a sink is not a count and an offset")),
+                None if known.get(number).copied().unwrap_or(false) => (0, partition.state().start),
                 None => (0, partition.state().end),
             };
             let written = made + written_since(&partition, producer, made, end)?;

@@ -22,8 +22,13 @@ use crate::run::{Cell, Input, Output, PROGRESS, RESULT, RunError, Schedule, View
 
 /// Bytes of one input that are read in one step.
 const STEP_BYTES: usize = 1 << 20;
+/// Offsets of one input that are one step: between two steps others have their turn, appends are waited for, the state
+/// may be written back, and a stop is heard.
+const STEP_OFFSETS: i64 = 8192;
 /// Records between two moments at which readers get at the rows.
 const CHUNK: usize = 64;
+/// Steps that are worth trimming away: each time costs a sync of the state.
+const SCHEDULE_KEPT: i64 = 1000;
 /// Appends in flight before the task waits for its sink.
 const IN_FLIGHT_MAX: usize = 64;
 /// How long the state on disk may lag behind a busy task, and behind an idle one.
@@ -151,7 +156,7 @@ impl Runner {
             if let Some(until) = &self.until {
                 available = available.min(until[at]);
             }
-            (input.next < available).then(|| Step { input: at as u32, upto: available, clock_ms: self.world.wall_ms() })
+            (input.next < available).then(|| Step { input: at as u32, upto: available.min(Offset(input.next.0 + STEP_OFFSETS)), clock_ms: self.world.wall_ms() })
         })
     }
 
@@ -169,6 +174,9 @@ impl Runner {
                 tracing::error!(query = self.name, topic = &*input.id.topic, partition = input.id.partition, records = taken.missed,
                     "retention removed records before the query had read them");
                 self.cell.update(|progress| progress.errors += taken.missed.unsigned_abs());
+            }
+            if taken.next <= self.inputs[at].next {
+                return Err(RunError::InputShort { topic: self.inputs[at].id.topic.clone(), partition: self.inputs[at].id.partition, upto: step.upto });
             }
             let mut changes = Vec::new();
             for chunk in taken.records.chunks(CHUNK) {
@@ -267,7 +275,7 @@ impl Runner {
     /// Makes the state on disk that of the present cut.
     async fn write_back(&mut self) -> Result<(), RunError> {
         self.settle().await?;
-        let scheduled = self.schedule.as_ref().map(Schedule::end);
+        let scheduled = self.schedule.as_ref().filter(|schedule| schedule.kept() >= SCHEDULE_KEPT).map(Schedule::end);
         {
             let mut task = self.cell.task();
             if let Some(output) = &self.output {
@@ -277,7 +285,13 @@ impl Runner {
                 task.commit()?;
             }
             match task.store_mut() {
-                ViewStore::Disk(store) => store.write_back()?,
+                ViewStore::Disk(store) => {
+                    store.write_back()?;
+                    if scheduled.is_some() {
+                        // An older state than this one could not be brought up to date without the steps.
+                        store.sync()?;
+                    }
+                }
                 ViewStore::Memory(_) => return Ok(()),
             }
         }

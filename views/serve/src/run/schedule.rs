@@ -65,6 +65,12 @@ impl Schedule {
         Ok(steps)
     }
 
+    /// Steps that are kept, more or less.
+    pub fn kept(&self) -> i64 {
+        let state = self.partition.state();
+        state.high_watermark.0 - state.start.0
+    }
+
     pub fn end(&self) -> Offset {
         self.partition.state().high_watermark
     }
