@@ -27,7 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// What the harness's server is configured with.
-const SERVER: [(&str, &str); 4] = [
+const SERVER: [(&str, &str); 5] = [
+    // The records are of 1970.
+    ("log.retention.ms", "-1"),
     ("ksql.streams.auto.offset.reset", "earliest"),
     ("ksql.query.pull.table.scan.enabled", "true"),
     ("ksql.query.push.v2.enabled", "true"),

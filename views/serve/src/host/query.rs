@@ -65,7 +65,7 @@ impl Views {
 
     /// Everything that the stream holds now.
     fn read_stream(self: &Arc<Self>, plan: &PullPlan, settings: &Settings) -> Result<Subscription, Failed> {
-        self.transient_query(&plan.root, &plan.schema, plan.limit, From::Earliest, true, settings)
+        self.transient_query("transient", &plan.root, &plan.schema, plan.limit, From::Earliest, true, settings)
     }
 
     fn subscribe(self: &Arc<Self>, plan: &PushPlan, from: From, settings: &Settings) -> Result<Subscription, Failed> {
@@ -75,11 +75,14 @@ impl Views {
                 self.settings.push_queries_max
             )));
         }
-        self.transient_query(&plan.root, &plan.schema, plan.limit, from, false, settings)
+        let kind = if is_scalable(&plan.root, &from, settings) { "SCALABLE_PUSH_QUERY" } else { "transient" };
+        self.transient_query(kind, &plan.root, &plan.schema, plan.limit, from, false, settings)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the parts of one query's description")]
     fn transient_query(
         self: &Arc<Self>,
+        kind: &str,
         root: &Step,
         schema: &Schema,
         limit: Option<i64>,
@@ -107,7 +110,7 @@ impl Views {
         }
         let until = finite.then(|| inputs.iter().map(Input::available).collect());
         let task = Task::open(query, ViewStore::Memory(MemoryStore::new()))?;
-        let id = format!("transient_{}_{}", root.sources().first().map_or("", |step| step.source.name.as_str()), self.query_suffix());
+        let id = format!("{kind}_{}_{}", root.sources().first().map_or("", |step| step.source.name.as_str()), self.query_suffix());
         let stop = Stop::default();
         let (sender, receiver) = push::channel();
         let name = id.clone();
@@ -143,5 +146,21 @@ impl Views {
 
     fn query_suffix(&self) -> String {
         format!("{:019}", self.outside.world().random() >> 1)
+    }
+}
+
+/// Whether ksqlDB would run the query on its second kind of push queries, whose ids tell them apart: from the end of what a
+/// persistent query writes, filtered and projected only. Here both kinds run alike.
+fn is_scalable(root: &Step, from: &From, settings: &Settings) -> bool {
+    let on = settings.get("ksql.query.push.v2.enabled").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    on && matches!(from, From::Latest) && reads_one_query(root)
+}
+
+fn reads_one_query(step: &Step) -> bool {
+    match step {
+        Step::Source(source) => source.source.created_by.is_some(),
+        Step::Filter(filter) => reads_one_query(&filter.input),
+        Step::Project(project) => reads_one_query(&project.input),
+        _ => false,
     }
 }

@@ -11,7 +11,6 @@ use millrace_sql::ast::{Statement, Located};
 use millrace_sql::catalog::{Catalog, Effect, NewTopic, Settings};
 use millrace_sql::functions::FunctionSettings;
 use millrace_sql::plan::{DataSource, PersistentPlan, QueryId, SourceColumn, SourceStep, Step};
-use millrace_sql::schema::{Column, Role, Schema};
 
 use crate::Failed;
 use crate::command::Command;
@@ -244,17 +243,10 @@ fn schedule_topic(id: &QueryId, task: usize) -> String {
     format!("_millrace_schedule_{id}_{task}")
 }
 
-/// All declared columns of a source, as a query would read them.
+/// All declared columns of a source, as a query would read them: a kept row has each at its place in the declaration.
 fn whole_source(source: &Arc<DataSource>) -> Step {
-    let declared = source.schema.columns().iter().enumerate();
-    let kept: Vec<(usize, Column)> =
-        declared.filter(|(_, column)| matches!(column.role, Role::Key | Role::Value)).map(|(at, column)| (at, column.clone())).collect();
-    let schema = Schema::new(kept.iter().map(|(_, column)| column.clone()).collect()).unwrap_or_else(|_| Schema::empty());
-    Step::Source(SourceStep {
-        source: source.clone(),
-        columns: kept.iter().map(|(at, _)| SourceColumn::Declared(*at)).collect(),
-        schema,
-    })
+    let columns = (0..source.schema.columns().len()).map(SourceColumn::Declared);
+    Step::Source(SourceStep { source: source.clone(), columns: columns.collect(), schema: source.schema.clone() })
 }
 
 /// Whether the statement is one that the list of commands must hold.

@@ -1,5 +1,5 @@
 //! POST /query, /query-stream, /close-query: rows as they come.
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -10,18 +10,19 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use millrace_engine::Change;
 use millrace_engine::state::Cut;
-use millrace_sql::schema::{Role, Schema};
+use millrace_sql::ast::Statement;
+use millrace_sql::schema::{Column, Role, Schema};
 use millrace_sql::types::SqlType;
 use millrace_sql::value::Value;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::host::Selected;
-use crate::rest::error::{BAD_REQUEST, KSQL_JSON, RestError, SERVER_ERROR};
+use crate::rest::error::{BAD_REQUEST, BAD_STATEMENT, KSQL_JSON, RestError, SERVER_ERROR};
 use crate::rest::info::accept;
 use crate::rest::json::{columns_of, row_text};
 use crate::rest::ksql::request;
-use crate::{Subscription, Views};
+use crate::{Failed, Subscription, Views};
 
 const DELIMITED: &str = "application/vnd.ksqlapi.delimited.v1";
 
@@ -69,11 +70,13 @@ pub async fn close_query(State(views): State<Arc<Views>>, body: Bytes) -> Respon
 
 async fn run(views: &Arc<Views>, body: &[u8], shape: Shape) -> Result<Response, RestError> {
     let (request, text) = request(body)?;
-    let selected = views.select(&text, &request.properties(), &request.variables(), None, &Cut::default()).await?;
+    let variables = request.variables();
+    let selected = views.select(&text, &request.properties(), &variables, None, &Cut::default()).await;
+    let selected = selected.map_err(|failed| refused(views, failed, &text, &variables))?;
     Ok(match selected {
         Selected::Rows(answer) => {
             let id = format!("query_{}", views.outside().world().wall_ms());
-            let mut writer = Writer { shape, schema: answer.schema };
+            let mut writer = Writer { shape, schema: answer.schema, marks_keys: true };
             let mut text = writer.head(&id);
             for row in &answer.rows {
                 text.push_str(&writer.row(row));
@@ -81,9 +84,21 @@ async fn run(views: &Arc<Views>, body: &[u8], shape: Shape) -> Result<Response, 
             text.push_str(&writer.tail(None));
             response(shape, Body::from(text))
         }
-        Selected::Finite(subscription) => streamed(subscription, shape, "Query Completed"),
-        Selected::Endless(subscription) => streamed(subscription, shape, "Limit Reached"),
+        Selected::Finite(subscription) => streamed(subscription, shape, true, "Query Completed"),
+        Selected::Endless(subscription) => streamed(subscription, shape, false, "Limit Reached"),
     })
+}
+
+/// What a SELECT that cannot run is answered with. A push query's fault is told without its statement, any other's with it.
+fn refused(views: &Views, failed: Failed, text: &str, variables: &BTreeMap<String, String>) -> RestError {
+    if !matches!(failed, Failed::Statement(_)) {
+        return failed.into();
+    }
+    let statements = views.parse_with(text, variables).unwrap_or_default();
+    match statements.first().map(|located| &located.statement) {
+        Some(Statement::Query(query)) if query.emit.is_some() => RestError::generic(BAD_STATEMENT, failed.to_string()),
+        _ => RestError::statement(BAD_STATEMENT, &failed.to_string(), text, Vec::new()),
+    }
 }
 
 fn response(shape: Shape, body: Body) -> Response {
@@ -99,6 +114,8 @@ fn response(shape: Shape, body: Body) -> Response {
 struct Writer {
     shape: Shape,
     schema: Schema,
+    /// Whether the header tells key columns apart: only those of push queries do not.
+    marks_keys: bool,
 }
 
 impl Writer {
@@ -106,7 +123,12 @@ impl Writer {
         let (names, types) = columns_of(&self.schema);
         match self.shape {
             Shape::Rows => {
-                let header = json!({ "header": { "queryId": id, "schema": self.schema.to_string() } });
+                let column = |column: &Column| format!("{} {}", column.name.quoted(), column.sql_type);
+                let schema = match self.marks_keys {
+                    true => self.schema.to_string(),
+                    false => self.schema.columns().iter().map(column).collect::<Vec<_>>().join(", "),
+                };
+                let header = json!({ "header": { "queryId": id, "schema": schema } });
                 format!("[{header}")
             }
             Shape::Delimited => format!("{}\n", json!({ "queryId": id, "columnNames": names, "columnTypes": types })),
@@ -169,8 +191,8 @@ struct Rows {
 }
 
 /// Rows as they come, until the query ends, the limit is reached, or the client goes away (which drops the subscription).
-fn streamed(subscription: Subscription, shape: Shape, last: &'static str) -> Response {
-    let writer = Writer { shape, schema: subscription.schema.clone() };
+fn streamed(subscription: Subscription, shape: Shape, marks_keys: bool, last: &'static str) -> Response {
+    let writer = Writer { shape, schema: subscription.schema.clone(), marks_keys };
     let head = writer.head(&subscription.id);
     let left = subscription.limit;
     let rows = Rows { writer, subscription, left, last, ready: VecDeque::from([head]), done: false };

@@ -72,7 +72,9 @@ impl Planner<'_> {
             return Err(SqlError::statement(format!("Cannot insert into {target} because it has header columns")));
         }
         let declared = source.schema.columns();
-        let given: Vec<Name> = if columns.is_empty() { declared.iter().map(|column| column.name.clone()).collect() } else { columns.to_vec() };
+        // Without a list of columns the values are for the keys first, wherever the declaration has them.
+        let all = || source.schema.keys().chain(declared.iter().filter(|column| column.role != Role::Key));
+        let given: Vec<Name> = if columns.is_empty() { all().map(|column| column.name.clone()).collect() } else { columns.to_vec() };
         if given.len() != values.len() {
             return Err(SqlError::statement(format!(
                 "Failed to insert values into '{target}'. Expected a value for each column. Expected Columns: [{}]. Got {} values.",
