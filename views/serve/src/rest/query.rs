@@ -8,10 +8,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use millrace_engine::Change;
+use millrace_engine::{Change, Window};
 use millrace_engine::state::Cut;
 use millrace_sql::ast::Statement;
-use millrace_sql::schema::{Column, Role, Schema};
+use millrace_sql::schema::{Column, Role, Schema, WINDOWEND, WINDOWSTART};
 use millrace_sql::types::SqlType;
 use millrace_sql::value::Value;
 use serde::Deserialize;
@@ -145,14 +145,21 @@ impl Writer {
         }
     }
 
-    /// A table's row that is gone: only its key is known. Only one shape can say so.
-    fn tombstone(&mut self, key: &[Value]) -> String {
+    /// A table's row that is gone: only its key and window are known. Only one shape can say so.
+    fn tombstone(&mut self, key: &[Value], window: Option<Window>) -> String {
         if self.shape != Shape::Rows {
             return String::new();
         }
         let mut keys = key.iter();
+        let bound = |at: Option<i64>| at.map_or(Value::Null, Value::BigInt);
+        let (start, end) = (bound(window.map(|window| window.start)), bound(window.map(|window| window.end)));
         let columns = self.schema.columns().iter().map(|column| {
-            let value = if column.role == Role::Key { keys.next().unwrap_or(&Value::Null) } else { &Value::Null };
+            let value = match &column.role {
+                _ if column.name == WINDOWSTART => &start,
+                _ if column.name == WINDOWEND => &end,
+                Role::Key => keys.next().unwrap_or(&Value::Null),
+                _ => &Value::Null,
+            };
             (value, &column.sql_type)
         });
         format!(",\n{{\"row\":{{\"columns\":{},\"tombstone\":true}}}}", row_text(columns))
@@ -224,7 +231,9 @@ impl Rows {
             }
             Some(Ok(batch)) => {
                 let mut text = String::new();
-                for change in &batch.changes {
+                // A record of a stream without a value is no row, and the limit does not count it.
+                let table = self.subscription.table;
+                for change in batch.changes.iter().filter(|change| table || change.new.is_some()) {
                     if self.left == Some(0) {
                         break;
                     }
@@ -244,7 +253,7 @@ impl Rows {
     fn change(&mut self, change: &Change) -> String {
         match (&change.new, &change.key) {
             (Some(row), _) => self.writer.row(row),
-            (None, Some(key)) if self.subscription.table => self.writer.tombstone(key),
+            (None, Some(key)) if self.subscription.table => self.writer.tombstone(key, change.window),
             (None, _) => String::new(),
         }
     }
