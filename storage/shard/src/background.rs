@@ -101,6 +101,14 @@ impl Workers {
         }
     }
 
+    /// How many threads may close logs when the shard stops: one, where everything is done by hand.
+    pub fn lanes_at_stop(&self) -> usize {
+        match self {
+            Workers::Threads { .. } => 16,
+            Workers::ByHand(_) => 1,
+        }
+    }
+
     /// Runs the oldest job that waits for a hand, if there is one.
     pub fn run_one(&mut self) -> Option<Done> {
         match self {
