@@ -54,6 +54,11 @@ impl ClusterLog {
         self.published.load().image.clone()
     }
 
+    /// The offset behind the last record that the image holds.
+    pub fn end(&self) -> Offset {
+        self.published.load().end
+    }
+
     pub fn node_id(&self) -> i32 {
         self.node_id
     }

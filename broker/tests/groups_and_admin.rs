@@ -371,10 +371,19 @@ async fn the_rest_answers_honestly() {
         };
         assert_eq!((error, node, port), (0, BrokerId(1), 9092), "FindCoordinator v{version}");
         if version >= 1 {
-            let refused: FindCoordinatorResponse = broker.call(&keys.with_key_type(1), version).await;
+            let refused: FindCoordinatorResponse = broker.call(&keys.clone().with_key_type(2), version).await;
             let error = refused.coordinators.first().map_or(refused.error_code, |first| first.error_code);
             assert_eq!(error, code(ErrorCode::InvalidRequest));
+            // Sent here to be refused for good: T14, and what franz-go and librdkafka would ask for ever.
+            let found: FindCoordinatorResponse = broker.call(&keys.with_key_type(1), version).await;
+            let (error, node) = found.coordinators.first().map_or((found.error_code, found.node_id), |first| (first.error_code, first.node_id));
+            assert_eq!((error, node), (0, BrokerId(1)));
         }
+    }
+    for version in versions(22) {
+        let asked = InitProducerIdRequest::default().with_transactional_id(Some(TransactionalId(text("tx")))).with_transaction_timeout_ms(1000);
+        let refused: InitProducerIdResponse = broker.call(&asked, version).await;
+        assert_eq!((refused.error_code, refused.producer_id.0), (code(ErrorCode::TransactionalIdAuthorizationFailed), -1));
     }
     for version in versions(29) {
         let acls: DescribeAclsResponse = broker.call(&DescribeAclsRequest::default(), version).await;
@@ -388,6 +397,30 @@ async fn the_rest_answers_honestly() {
     }
     let moving: ListPartitionReassignmentsResponse = broker.call(&ListPartitionReassignmentsRequest::default().with_topics(None), 0).await;
     assert_eq!((moving.error_code, moving.topics.len()), (0, 0));
+    for version in versions(45) {
+        use alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic};
+        let ask = |index, nodes: Option<&[i32]>| {
+            let nodes = nodes.map(|nodes| nodes.iter().copied().map(BrokerId).collect());
+            ReassignablePartition::default().with_partition_index(index).with_replicas(nodes)
+        };
+        let asked = vec![ask(0, Some(&[1])), ask(0, None), ask(0, Some(&[])), ask(0, Some(&[7])), ask(0, Some(&[1, 1])), ask(9, Some(&[1]))];
+        let topic = ReassignableTopic::default().with_name(name("t")).with_partitions(asked);
+        let answer: AlterPartitionReassignmentsResponse = broker.call(&AlterPartitionReassignmentsRequest::default().with_topics(vec![topic]), version).await;
+        let codes: Vec<_> = answer.responses[0].partitions.iter().map(|partition| partition.error_code).collect();
+        let bad = code(ErrorCode::InvalidReplicaAssignment);
+        assert_eq!(codes, [0, code(ErrorCode::NoReassignmentInProgress), bad, bad, bad, code(ErrorCode::UnknownTopicOrPartition)]);
+    }
+    let folders: DescribeLogDirsResponse = broker.call(&DescribeLogDirsRequest::default().with_topics(None), 4).await;
+    for version in versions(34) {
+        use alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
+        let topic = AlterReplicaLogDirTopic::default().with_name(name("t")).with_partitions(vec![0, 9]);
+        let dir = |path: &StrBytes| AlterReplicaLogDir::default().with_path(path.clone()).with_topics(vec![topic.clone()]);
+        let asked = AlterReplicaLogDirsRequest::default().with_dirs(vec![dir(&folders.results[0].log_dir), dir(&text("/elsewhere"))]);
+        let answer: AlterReplicaLogDirsResponse = broker.call(&asked, version).await;
+        let codes: Vec<_> = answer.results.iter().flat_map(|topic| &topic.partitions).map(|partition| partition.error_code).collect();
+        let nowhere = code(ErrorCode::LogDirNotFound);
+        assert_eq!(codes, [0, code(ErrorCode::UnknownTopicOrPartition), nowhere, nowhere]);
+    }
     broker.coordinator("g").await;
     for version in versions(15) {
         let missing: DescribeGroupsResponse = broker.call(&DescribeGroupsRequest::default().with_groups(vec![group("none")]), version).await;

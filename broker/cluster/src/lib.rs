@@ -13,6 +13,7 @@
 pub mod codec;
 pub mod config;
 pub mod decide;
+pub mod feature;
 mod image;
 mod record;
 

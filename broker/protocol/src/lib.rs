@@ -13,6 +13,7 @@ pub mod control;
 pub mod fetch;
 pub mod frame;
 pub mod header;
+pub mod log_dirs;
 pub mod produce;
 mod reader;
 pub mod shape;

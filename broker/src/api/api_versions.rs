@@ -1,18 +1,37 @@
-//! ApiVersions (18): what this broker speaks, from the table.
-use millrace_protocol::messages::api_versions_response::ApiVersion;
+//! ApiVersions (18): what this broker speaks, from the table, and the features of its cluster.
+use millrace_cluster::feature::FEATURES;
+use millrace_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use millrace_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use millrace_protocol::{ErrorCode, StrBytes};
 
 use super::Context;
 use super::table::APIS;
+use super::view::text;
 
 const PRODUCE: i16 = 0;
 
-pub async fn handle(_ctx: &Context, request: ApiVersionsRequest, version: i16) -> ApiVersionsResponse {
+pub async fn handle(ctx: &Context, request: ApiVersionsRequest, version: i16) -> ApiVersionsResponse {
     if version >= 3 && !(valid(&request.client_software_name) && valid(&request.client_software_version)) {
         return ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
     }
-    ApiVersionsResponse::default().with_api_keys(advertised())
+    let response = ApiVersionsResponse::default().with_api_keys(advertised());
+    if version >= 3 { with_features(ctx, response) } else { response }
+}
+
+/// As tagged fields, in Kafka's layout: librdkafka before 2.2 skips one byte too few of each, which these
+/// survive. No feature here can be at level 0, which v3 could not say (KAFKA-17011).
+fn with_features(ctx: &Context, response: ApiVersionsResponse) -> ApiVersionsResponse {
+    let supported = FEATURES.iter().map(|feature| {
+        SupportedFeatureKey::default().with_name(text(feature.name)).with_min_version(feature.min).with_max_version(feature.max)
+    });
+    let image = ctx.node.cluster.image();
+    let finalized = image.features().iter().map(|(name, level)| {
+        FinalizedFeatureKey::default().with_name(text(name)).with_min_version_level(*level).with_max_version_level(*level)
+    });
+    response
+        .with_supported_features(supported.collect())
+        .with_finalized_features_epoch(ctx.node.cluster.end().0)
+        .with_finalized_features(finalized.collect())
 }
 
 /// The answer to a version that this broker does not know: Kafka sends it in the encoding of v0, with

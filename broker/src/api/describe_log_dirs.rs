@@ -1,16 +1,25 @@
 //! DescribeLogDirs (35): what lies where on this node's disk, and how large it is.
 use std::collections::BTreeMap;
 
-use millrace_protocol::ErrorCode;
 use millrace_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use millrace_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use millrace_protocol::{ErrorCode, control, log_dirs, shapes};
 
-use super::Context;
-use super::view;
+use super::table::{Fault, Outcome, Pending, Request};
+use super::{Context, view};
 
-pub async fn handle(ctx: &Context, request: DescribeLogDirsRequest, version: i16) -> DescribeLogDirsResponse {
+pub fn call(ctx: Context, request: Request) -> Pending<Result<Outcome, Fault>> {
+    Box::pin(async move {
+        let Request { opening, flexible, body } = request;
+        let version = opening.api_version;
+        let asked = control::decode(shapes::DESCRIBE_LOG_DIRS, &mut body.freeze(), version, flexible)?;
+        Ok(Outcome::Now(log_dirs::encode(&opening, flexible, &handle(&ctx, asked, version))?.into()))
+    })
+}
+
+fn handle(ctx: &Context, request: DescribeLogDirsRequest, version: i16) -> DescribeLogDirsResponse {
     // Null asks for everything.
     let wanted: Option<BTreeMap<&str, &[i32]>> = request.topics.as_ref().map(|topics| {
         topics.iter().map(|topic| (topic.topic.as_str(), topic.partitions.as_slice())).collect()
@@ -32,8 +41,7 @@ pub async fn handle(ctx: &Context, request: DescribeLogDirsRequest, version: i16
         (!sizes.is_empty()).then(|| DescribeLogDirsTopic::default().with_name(view::topic_name(&topic.name)).with_partitions(sizes))
     });
     let dir = &ctx.node.config.data_dir;
-    let shown = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
-    let result = DescribeLogDirsResult::default().with_log_dir(view::text(&shown.to_string_lossy())).with_topics(topics.collect());
+    let result = DescribeLogDirsResult::default().with_log_dir(view::text(&view::data_dir(ctx).to_string_lossy())).with_topics(topics.collect());
     let result = match ctx.node.world.disk().space(dir) {
         Ok((total, usable)) if version >= 4 => {
             let bytes = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);

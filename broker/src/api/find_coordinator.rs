@@ -1,5 +1,6 @@
 //! FindCoordinator (10): which node coordinates a group. Makes the offsets topic when the first client
-//! asks; the answer comes when it can be used.
+//! asks; the answer comes when it can be used. A producer with a transactional id is sent here too, to be
+//! refused by InitProducerId: to an error of this request some clients (franz-go, librdkafka) only ask again.
 use millrace_cluster::decide::create_topics;
 use millrace_protocol::messages::find_coordinator_response::Coordinator;
 use millrace_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
@@ -53,7 +54,7 @@ fn shown(key: StrBytes, found: Result<Address, ApiError>) -> Coordinator {
 async fn find(ctx: &Context, key_type: i8, key: &str) -> Result<Address, ApiError> {
     match key_type {
         GROUP => {}
-        TRANSACTION => return Err(ApiError::new(ErrorCode::InvalidRequest, "This broker has no transactions yet.")),
+        TRANSACTION => return address_of(ctx, ctx.node.config.node_id),
         SHARE => return Err(ApiError::new(ErrorCode::InvalidRequest, "This broker has no share groups yet.")),
         _ => return Err(ApiError::new(ErrorCode::InvalidRequest, "There is no such coordinator type.")),
     }
@@ -68,9 +69,14 @@ async fn find(ctx: &Context, key_type: i8, key: &str) -> Result<Address, ApiErro
     let at = usize::try_from(index).map_err(|_| ErrorCode::CoordinatorNotAvailable)?;
     let topic = image.topic(OFFSETS_TOPIC).ok_or(ErrorCode::CoordinatorNotAvailable)?;
     let leader = topic.partitions.get(at).and_then(|partition| partition.replicas.first()).ok_or(ErrorCode::CoordinatorNotAvailable)?;
-    let node = image.nodes().get(leader).ok_or(ErrorCode::CoordinatorNotAvailable)?;
+    address_of(ctx, *leader)
+}
+
+fn address_of(ctx: &Context, id: i32) -> Result<Address, ApiError> {
+    let image = ctx.node.cluster.image();
+    let node = image.nodes().get(&id).ok_or(ErrorCode::CoordinatorNotAvailable)?;
     let (host, port) = view::address(ctx, node).ok_or(ErrorCode::CoordinatorNotAvailable)?;
-    Ok(Address { node: BrokerId(*leader), host: view::text(host), port })
+    Ok(Address { node: BrokerId(id), host: view::text(host), port })
 }
 
 async fn create_offsets_topic(ctx: &Context) -> Result<(), ApiError> {

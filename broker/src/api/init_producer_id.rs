@@ -6,6 +6,9 @@ use millrace_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse,
 
 use super::{ApiError, Context};
 
+/// The one code at which the Java client, librdkafka and franz-go all give up instead of asking again.
+const NO_TRANSACTIONS: ErrorCode = ErrorCode::TransactionalIdAuthorizationFailed;
+
 /// The rest of the block that this node is giving out.
 #[derive(Default)]
 pub struct ProducerIds(tokio::sync::Mutex<Option<ProducerIdBlock>>);
@@ -22,8 +25,10 @@ pub async fn handle(ctx: &Context, request: InitProducerIdRequest, _version: i16
 async fn allocate(ctx: &Context, request: &InitProducerIdRequest) -> Result<i64, ApiError> {
     match &request.transactional_id {
         Some(id) if id.is_empty() => return Err(ErrorCode::InvalidRequest.into()),
-        // There are no transactions yet, and FindCoordinator says so first; nobody may believe otherwise.
-        Some(_) => return Err(ErrorCode::CoordinatorNotAvailable.into()),
+        Some(id) => {
+            tracing::warn!(transactional_id = id.as_str(), "a producer wants transactions, which this broker does not have");
+            return Err(NO_TRANSACTIONS.into());
+        }
         None => {}
     }
     let mut block = ctx.node.producer_ids.0.lock().await;

@@ -13,6 +13,7 @@ const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 /// "None": no record at or after the time, or no such place.
 const NOWHERE: Found = Found { offset: -1, timestamp: -1, epoch: -1 };
@@ -86,6 +87,10 @@ fn look_up(ctx: &Context, topic: &str, asked: &ListOffsetsPartition, version: i1
         }
         LATEST_TIERED => {
             since(9)?;
+            Ok(NOWHERE)
+        }
+        EARLIEST_PENDING_UPLOAD => {
+            since(11)?;
             Ok(NOWHERE)
         }
         timestamp if timestamp >= 0 => Ok(partition.offset_for_timestamp(timestamp, upto)?.map_or(NOWHERE, Found::from)),

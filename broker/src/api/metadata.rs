@@ -20,18 +20,17 @@ use crate::partitions::Directory;
 pub async fn handle(ctx: &Context, request: MetadataRequest, version: i16) -> MetadataResponse {
     // Before v1 "all topics" was said with an empty list.
     let asked = request.topics.filter(|topics| version > 0 || !topics.is_empty());
-    if let Some(asked) = &asked
-        && request.allow_auto_topic_creation
-    {
-        create_missing(ctx, asked).await;
-    }
+    let fresh = match &asked {
+        Some(asked) if request.allow_auto_topic_creation => create_missing(ctx, asked).await,
+        _ => Vec::new(),
+    };
     let image = ctx.node.cluster.image();
     let directory = ctx.node.partitions.directory();
     let wants_operations = request.include_topic_authorized_operations;
     let shown = |topic: &Arc<TopicEntry>| show(ctx, &directory, topic, wants_operations);
     let topics = match asked {
         None => image.topics().map(shown).collect(),
-        Some(asked) => asked.iter().map(|topic| one(&image, topic, version, shown)).collect(),
+        Some(asked) => asked.iter().map(|topic| one(&image, topic, version, &fresh, shown)).collect(),
     };
     let mut response = MetadataResponse::default()
         .with_brokers(brokers(ctx, &image))
@@ -58,6 +57,7 @@ fn one(
     image: &Image,
     asked: &MetadataRequestTopic,
     version: i16,
+    fresh: &[String],
     shown: impl Fn(&Arc<TopicEntry>) -> MetadataResponseTopic,
 ) -> MetadataResponseTopic {
     let refused = |error: ErrorCode| {
@@ -66,6 +66,8 @@ fn one(
     };
     match &asked.name {
         Some(name) => match image.topic(name) {
+            // As Kafka has it, who made a topic by asking asks again; then it can be written to.
+            Some(_) if fresh.iter().any(|made| made == name.as_str()) => refused(ErrorCode::LeaderNotAvailable),
             Some(topic) => shown(topic),
             None if validate_name(name).is_err() => refused(ErrorCode::InvalidTopicException),
             None => refused(ErrorCode::UnknownTopicOrPartition),
@@ -99,9 +101,9 @@ fn show(ctx: &Context, directory: &Directory, topic: &TopicEntry, wants_operatio
         .with_topic_authorized_operations(if wants_operations { TOPIC_OPERATIONS } else { NO_OPERATIONS })
 }
 
-/// Makes the topics that are named and not there. Whatever is refused stays missing, which the answer
-/// then says.
-async fn create_missing(ctx: &Context, asked: &[MetadataRequestTopic]) {
+/// Makes the topics that are named and not there, and names those that it made. Whatever is refused stays
+/// missing, which the answer then says.
+async fn create_missing(ctx: &Context, asked: &[MetadataRequestTopic]) -> Vec<String> {
     let image = ctx.node.cluster.image();
     let names = asked.iter().filter_map(|topic| topic.name.as_deref());
     let mut missing: Vec<String> = names.filter(|name| image.topic(name).is_none()).map(|name| name.to_string()).collect();
@@ -111,19 +113,24 @@ async fn create_missing(ctx: &Context, asked: &[MetadataRequestTopic]) {
     missing.retain(|name| !is_internal(name) && validate_name(name).is_ok());
     let wanted = ctx.node.cluster.look(|cluster| cluster.settings().flag("auto.create.topics.enable"));
     if missing.is_empty() || !wanted {
-        return;
+        return Vec::new();
     }
     let topics: Vec<NewTopic> = missing.into_iter().map(NewTopic::named).collect();
     let created = ctx.node.change(|cluster| create_topics(cluster, &topics, &mut || ctx.node.new_id())).await;
+    let mut made = Vec::new();
     match created {
         Ok(outcomes) => {
-            for (topic, outcome) in topics.iter().zip(outcomes) {
+            for (topic, outcome) in topics.into_iter().zip(outcomes) {
                 match outcome {
-                    Ok(created) => tracing::info!(topic = topic.name, partitions = created.partitions, "topic created on demand"),
+                    Ok(created) => {
+                        tracing::info!(topic = topic.name, partitions = created.partitions, "topic created on demand");
+                        made.push(topic.name);
+                    }
                     Err(refusal) => tracing::debug!(topic = topic.name, %refusal, "topic not created on demand"),
                 }
             }
         }
         Err(error) => tracing::warn!(%error, "topics could not be created on demand"),
     }
+    made
 }

@@ -9,6 +9,8 @@
 //! To add an API: its shape in `millrace_protocol::shapes`, its file here, its row in `table`.
 //! Until all three are there it is not advertised.
 mod alter_configs;
+mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 pub(crate) mod api_versions;
 mod configs;
 mod context;

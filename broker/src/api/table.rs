@@ -10,7 +10,7 @@ use millrace_protocol::header::Opening;
 use millrace_protocol::{Malformed, messages, shapes};
 
 use super::{
-    Context, alter_configs, api_versions, create_partitions, create_topics, delete_groups,
+    Context, alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions, create_partitions, create_topics, delete_groups,
     delete_records, delete_topics, describe_acls, describe_cluster, describe_configs, describe_groups,
     describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions, elect_leaders,
     fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
@@ -95,7 +95,7 @@ macro_rules! control {
 pub static APIS: &[Api] = &[
     Api { key: 0, name: "Produce", versions: 3..=13, flexible_from: 9, call: produce::call },
     Api { key: 1, name: "Fetch", versions: 4..=18, flexible_from: 12, call: fetch::call },
-    control!(2 ListOffsets 1..=10, 6, messages::ListOffsetsRequest, shapes::LIST_OFFSETS, list_offsets::handle),
+    control!(2 ListOffsets 1..=11, 6, messages::ListOffsetsRequest, shapes::LIST_OFFSETS, list_offsets::handle),
     control!(3 Metadata 0..=13, 9, messages::MetadataRequest, shapes::METADATA, metadata::handle),
     control!(8 OffsetCommit 2..=9, 8, messages::OffsetCommitRequest, shapes::OFFSET_COMMIT, offset_commit::handle),
     control!(9 OffsetFetch 1..=9, 6, messages::OffsetFetchRequest, shapes::OFFSET_FETCH, offset_fetch::handle),
@@ -115,11 +115,13 @@ pub static APIS: &[Api] = &[
     control!(29 DescribeAcls 1..=3, 2, messages::DescribeAclsRequest, shapes::DESCRIBE_ACLS, describe_acls::handle),
     control!(32 DescribeConfigs 1..=4, 4, messages::DescribeConfigsRequest, shapes::DESCRIBE_CONFIGS, describe_configs::handle),
     control!(33 AlterConfigs 0..=2, 2, messages::AlterConfigsRequest, shapes::ALTER_CONFIGS, alter_configs::handle),
-    control!(35 DescribeLogDirs 1..=4, 2, messages::DescribeLogDirsRequest, shapes::DESCRIBE_LOG_DIRS, describe_log_dirs::handle),
+    control!(34 AlterReplicaLogDirs 1..=2, 2, messages::AlterReplicaLogDirsRequest, shapes::ALTER_REPLICA_LOG_DIRS, alter_replica_log_dirs::handle),
+    Api { key: 35, name: "DescribeLogDirs", versions: 1..=5, flexible_from: 2, call: describe_log_dirs::call },
     control!(37 CreatePartitions 0..=3, 2, messages::CreatePartitionsRequest, shapes::CREATE_PARTITIONS, create_partitions::handle),
     control!(42 DeleteGroups 0..=2, 2, messages::DeleteGroupsRequest, shapes::DELETE_GROUPS, delete_groups::handle),
     control!(43 ElectLeaders 0..=2, 2, messages::ElectLeadersRequest, shapes::ELECT_LEADERS, elect_leaders::handle),
     control!(44 IncrementalAlterConfigs 0..=1, 1, messages::IncrementalAlterConfigsRequest, shapes::INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs::handle),
+    control!(45 AlterPartitionReassignments 0..=1, 0, messages::AlterPartitionReassignmentsRequest, shapes::ALTER_PARTITION_REASSIGNMENTS, alter_partition_reassignments::handle),
     control!(46 ListPartitionReassignments 0..=0, 0, messages::ListPartitionReassignmentsRequest, shapes::LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments::handle),
     control!(47 OffsetDelete 0..=0, NEVER, messages::OffsetDeleteRequest, shapes::OFFSET_DELETE, offset_delete::handle),
     control!(55 DescribeQuorum 0..=2, 0, messages::DescribeQuorumRequest, shapes::DESCRIBE_QUORUM, describe_quorum::handle),

@@ -1,4 +1,6 @@
 //! Topics, partitions and nodes as several APIs show them.
+use std::path::PathBuf;
+
 use millrace_cluster::{NodeEntry, PartitionEntry, TopicEntry};
 use millrace_protocol::ErrorCode;
 use millrace_protocol::StrBytes;
@@ -49,6 +51,12 @@ pub fn partition(ctx: &Context, directory: &Directory, topic: &TopicEntry, index
         replicas,
         offline: Vec::new(),
     }
+}
+
+/// The folder of this node's partitions, as clients see it.
+pub fn data_dir(ctx: &Context) -> PathBuf {
+    let dir = &ctx.node.config.data_dir;
+    std::path::absolute(dir).unwrap_or_else(|_| dir.clone())
 }
 
 /// Where a client of this listener reaches a node: on the listener of the same name.

@@ -4,7 +4,7 @@
 report.py go LOG OUT.tsv        output of `go test -v`
 report.py cargo LOG OUT.tsv     output of `cargo test`
 report.py junit XML OUT.tsv     a JUnit file
-report.py missed BASE NEW       tests that passed in BASE and not in NEW
+report.py missed BASE NEW LATER tests that passed in BASE and not in NEW, without those that LATER gives a reason for
 report.py merge TSV AGAIN       takes over what passed when it was run again
 report.py table BASELINES OUT SUITE...   the table, beside Apache Kafka's, and every miss
 """
@@ -40,10 +40,15 @@ def go(log):
 
 def cargo(log):
     words = {"ok": "PASSED", "FAILED": "FAILED", "ignored": "SKIPPED"}
-    results, file, started = {}, "", None
+    results, file, started, speaker = {}, "", None, None
     for line in open(log, errors="replace"):
         if found := re.search(r"Running (?:unittests )?\S*?(\w+)\.rs", line):
             file = found[1]
+        # With --show-output: what a test that passed had said. One that says that it skips itself has not run.
+        if found := re.match(r"---- (\S+) stdout ----", line):
+            speaker = f"{file}::{found[1]}"
+        elif re.match(r"[Ss]kipping\b", line) and results.get(speaker) == "PASSED":
+            results[speaker] = "SKIPPED"
         if found := re.match(r"test (\S+?)(?: - should panic)? \.\.\. ?(.*)", line):
             started = f"{file}::{found[1]}"
             results.setdefault(started, "FAILED")
@@ -99,7 +104,7 @@ def main(kind, *args):
         write(args[1], results)
         print(counts(results))
     elif kind == "missed":
-        print("\n".join(missed(read(args[0]), read(args[1]))))
+        print("\n".join(sorted(set(missed(read(args[0]), read(args[1]))) - set(read(args[2])))))
     elif kind == "merge":
         results = read(args[0])
         results.update({name: result for name, result in read(args[1]).items() if result == "PASSED"})

@@ -6,7 +6,7 @@
 # Suites: see the files in suites/. Results, logs and broker logs stay in $COMPAT_CACHE/out.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-all=(kafka-tools kafkajs kafka-python franz-go rust-rdkafka librdkafka)
+all=(kafka-tools kafkajs kafka-python franz-go rust-rdkafka rskafka librdkafka)
 chosen=("$@"); [ ${#chosen[@]} -gt 0 ] || chosen=("${all[@]}")
 peer=millrace; [ "${BASELINE:-0}" = 1 ] && peer=apache-kafka
 out=$cache/out/$peer; mkdir -p "$out" "$here/baselines"
@@ -16,18 +16,19 @@ trap stop EXIT
 
 for suite in "${chosen[@]}"; do
   [ -f "$here/suites/$suite.sh" ] || die "no suite $suite; there are: ${all[*]}"
-  settings=(); rerun=""
+  settings=(); rerun=""; port=""
   . "$here/suites/$suite.sh"
   say "$suite: fetching and building"
   fetch
-  port=$(free_port)
+  # Some suites know their broker's port.
+  [ -n "$port" ] || port=$(free_port)
   say "$suite: running against $peer on port $port"
   broker=$("$here/$peer.sh" up "$port" "${settings[@]}" | tail -n 1)
   began=$SECONDS
   run "127.0.0.1:$port" "$out/$suite" || true
   say "$suite: $((SECONDS - began)) s"
   if [ "$peer" = millrace ] && [ -n "$rerun" ] && [ -f "$here/baselines/$suite.tsv" ]; then
-    missed=$(python3 "$here/report.py" missed "$here/baselines/$suite.tsv" "$out/$suite.tsv")
+    missed=$(python3 "$here/report.py" missed "$here/baselines/$suite.tsv" "$out/$suite.tsv" "$here/baselines/$suite.later.tsv")
     if [ -n "$missed" ] && [ "$(wc -l <<< "$missed")" -le 12 ]; then
       say "$suite: running again alone: $(tr '\n' ' ' <<< "$missed")"
       ONLY="$missed" run "127.0.0.1:$port" "$out/$suite-again" || true

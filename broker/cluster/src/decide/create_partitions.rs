@@ -1,7 +1,7 @@
 //! CreatePartitions: a topic only ever grows.
 use super::create_topics::PARTITIONS_PER_REQUEST_MAX;
 use super::placement::{check_manual, spread};
-use super::{Cluster, Decision, Reason, Refusal, refuse, repeated};
+use super::{Cluster, Decision, Reason, Refusal, is_internal, refuse, repeated};
 use crate::image::{Image, TopicEntry};
 use crate::record::{GroupNumber, Record};
 
@@ -41,6 +41,10 @@ fn grow(image: &Image, ask: &MorePartitions) -> Result<Vec<Record>, Refusal> {
     let Some(topic) = image.topic(&ask.topic) else {
         return refuse(Reason::UnknownTopic, "This server does not host this topic-partition.");
     };
+    // Groups find their partition by a hash over how many there are.
+    if is_internal(&topic.name) {
+        return refuse(Reason::InvalidPartitions, format!("The number of partitions of the internal topic {} cannot be changed.", topic.name));
+    }
     let current = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
     if ask.total == current {
         return refuse(Reason::InvalidPartitions, format!("Topic already has {current} partition(s)."));

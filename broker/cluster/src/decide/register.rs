@@ -1,7 +1,9 @@
-//! A node says at its start who it is and where it is reached.
+//! A node says at its start who it is and where it is reached, and raises the cluster's features to what it
+//! can do.
 use uuid::Uuid;
 
 use super::{Cluster, Decision};
+use crate::feature::FEATURES;
 use crate::image::NodeEntry;
 use crate::record::{Endpoint, Record};
 
@@ -13,7 +15,8 @@ pub struct Registration {
     pub endpoints: Vec<Endpoint>,
 }
 
-/// Writes only what is new: the cluster's id once, the node when something about it changed.
+/// Writes only what is new: the cluster's id once, the node when something about it changed, features when
+/// they rise. (One node is the cluster, so nobody else has to be asked.)
 pub fn register(cluster: Cluster<'_>, node: Registration, new_id: &mut dyn FnMut() -> Uuid) -> Decision<()> {
     let mut records = Vec::new();
     if cluster.image.cluster_id().is_none() {
@@ -23,6 +26,9 @@ pub fn register(cluster: Cluster<'_>, node: Registration, new_id: &mut dyn FnMut
     if cluster.image.nodes().get(&node.node_id) != Some(&entry) {
         records.push(Record::Node { id: node.node_id, rack: node.rack, endpoints: node.endpoints });
     }
+    let level = |name| cluster.image.features().get(name).copied().unwrap_or(0);
+    let rising = FEATURES.iter().filter(|feature| level(feature.name) < feature.max);
+    records.extend(rising.map(|feature| Record::Feature { name: feature.name.to_owned(), level: feature.max }));
     Decision { records, reply: () }
 }
 
@@ -36,9 +42,10 @@ mod tests {
         let mut fixture = Fixture::new();
         let node = Registration { node_id: 1, rack: Some("r".to_owned()), endpoints: Vec::new() };
         let decision = register(fixture.cluster(), node.clone(), &mut ids());
-        assert_eq!(decision.records.len(), 2);
+        assert_eq!(decision.records.len(), 3);
         fixture.apply(decision.records);
         assert!(register(fixture.cluster(), node, &mut ids()).records.is_empty());
         assert!(fixture.image.cluster_id().is_some());
+        assert_eq!(fixture.image.features()["metadata.version"], 30);
     }
 }

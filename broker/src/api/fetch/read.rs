@@ -16,6 +16,8 @@ struct Part {
     data: PartitionData,
     next: Offset,
     bytes: usize,
+    /// There is more, and it does not fit any more.
+    full: bool,
     _hook: Option<BellHook>,
 }
 
@@ -41,19 +43,19 @@ impl Reading {
             let next = Offset(wanted.partition.fetch_offset);
             let part = match open {
                 Ok((partition, None)) => {
-                    Part { wanted, source: Some(partition), data: PartitionData::empty(index, 0), next, bytes: 0, _hook: None }
+                    Part { wanted, source: Some(partition), data: PartitionData::empty(index, 0), next, bytes: 0, full: false, _hook: None }
                 }
                 Ok((partition, Some(diverging))) => {
                     reading.urgent = true;
                     let mut data = PartitionData { diverging: Some(diverging), ..PartitionData::empty(index, 0) };
                     show(&mut data, &partition.state(), upto);
-                    Part { wanted, source: None, data, next, bytes: 0, _hook: None }
+                    Part { wanted, source: None, data, next, bytes: 0, full: false, _hook: None }
                 }
                 Err(error) => {
                     reading.urgent = true;
                     ctx.node.metrics.fetch_failures.add(1);
                     let data = PartitionData::empty(index, error.wire());
-                    Part { wanted, source: None, data, next, bytes: 0, _hook: None }
+                    Part { wanted, source: None, data, next, bytes: 0, full: false, _hook: None }
                 }
             };
             reading.parts.push(part);
@@ -77,7 +79,12 @@ impl Reading {
             // The first batch of the whole answer is given even if it is too large (KIP-74): a client
             // that could never get it would stand still.
             let at_least_one = self.bytes == 0;
-            if (room == 0 && !at_least_one) || part.next == state.limit(self.upto) {
+            if part.next == state.limit(self.upto) {
+                part.full = false;
+                continue;
+            }
+            if room == 0 && !at_least_one {
+                part.full = true;
                 continue;
             }
             match partition.read(part.next, room, self.upto, at_least_one) {
@@ -86,6 +93,7 @@ impl Reading {
                     let bytes = read.slices.slices.iter().map(Bytes::len).sum::<usize>();
                     part.data.records.extend(read.slices.slices);
                     part.next = read.slices.next_offset;
+                    part.full = bytes == 0;
                     part.bytes += bytes;
                     self.bytes += bytes;
                 }
@@ -102,12 +110,11 @@ impl Reading {
     /// Whether the answer should go out: enough is there, or more would not fit, or waiting is no use.
     pub fn is_done(&self, bytes_min: usize) -> bool {
         let open = || self.parts.iter().filter(|part| part.source.is_some());
-        let full = |part: &Part| part.bytes >= usize::try_from(part.wanted.partition.max_bytes).unwrap_or(0);
         self.urgent
             || self.bytes >= bytes_min
             || self.bytes >= self.bytes_max
             || open().next().is_none()
-            || (self.bytes > 0 && open().all(full))
+            || (self.bytes > 0 && open().all(|part| part.full))
     }
 
     /// Hangs `bell` on every partition that may still get something.

@@ -1,5 +1,7 @@
 # rust-rdkafka's integration tests: the crate ships them, and its sys crate brings librdkafka.
 version=0.39.0
+# A test compares the port that Metadata tells with Kafka's own.
+port=9092
 settings=(num.partitions=3 auto.create.topics.enable=true)
 rerun=1
 folder=$cache/rdkafka-$version
