@@ -33,8 +33,8 @@ kill: build ## kill -9 under load, ROUNDS times (default 200)
 kill-views: build ## kill -9 under views that count, join and repartition, ROUNDS times (default 100)
 	MILLRACE_BIN=$(BIN) VIEW_ROUNDS=$(or $(ROUNDS),100) cargo test -p millrace-clients-tests --test views -- --nocapture
 
-compat: build ## other people's client suites beside Apache Kafka: [SUITES="franz-go ..."] [BASELINE=1 re-makes Kafka's side]
-	MILLRACE_BIN=$(BIN) BASELINE=$(or $(BASELINE),0) tests/clients/compat/run.sh $(SUITES)
+compat: build ## other people's client suites beside Apache Kafka: [SUITES="franz-go ..."] [RUNS=3] [BASELINE=1 re-makes Kafka's side]
+	MILLRACE_BIN=$(BIN) BASELINE=$(or $(BASELINE),0) RUNS=$(or $(RUNS),1) tests/clients/compat/run.sh $(SUITES)
 
 bench: build ## throughput, latency and CPU of one broker: [ONLY=TEXT] [SECONDS=5]
 	MILLRACE_BIN=$(BIN) cargo run --release -q -p millrace-load -- compare --alone $(LOAD_OPTIONS)

@@ -115,6 +115,7 @@ pub fn from_base64url(text: &str) -> Option<Uuid> {
 mod tests {
     use super::*;
 
+    /// Compat: M18.
     #[test]
     fn ids_read_as_kafka_writes_them() {
         for (id, text) in [

@@ -32,6 +32,7 @@ async fn fetch_from(client: &mut Client, name: &str, offset: i64) -> fetch_respo
     answer.responses[0].partitions[0].clone()
 }
 
+/// Compat: F1, F2, F4, F14, F23.
 #[tokio::test]
 async fn records_come_back_with_dense_offsets() {
     let node = TestNode::start().await;
@@ -55,6 +56,7 @@ async fn records_come_back_with_dense_offsets() {
     assert_eq!(fetch_from(&mut client, "t", -1).await.error_code, 1);
 }
 
+/// Compat: M19, F2.
 #[tokio::test]
 async fn everything_survives_a_restart() {
     let node = TestNode::start().await;
@@ -73,6 +75,7 @@ async fn everything_survives_a_restart() {
     assert_eq!(client.produce("t", batch(&["c"])).await.base_offset, 2);
 }
 
+/// Compat: P3, P4, P6, P13.
 #[tokio::test]
 async fn a_batch_that_must_not_be_taken_is_refused_with_its_own_code() {
     let node = TestNode::start().await;
@@ -111,6 +114,7 @@ async fn a_batch_that_must_not_be_taken_is_refused_with_its_own_code() {
     assert_eq!(client.produce("t", batch(&["fine"])).await.base_offset, 0, "nothing refused left a trace");
 }
 
+/// Compat: P1.
 #[tokio::test]
 async fn acks_0_gets_no_answer_and_an_error_closes() {
     let node = TestNode::start().await;
@@ -123,6 +127,7 @@ async fn acks_0_gets_no_answer_and_an_error_closes() {
     assert!(client.is_closed().await);
 }
 
+/// Compat: V15, P10.
 #[tokio::test]
 async fn answers_come_in_the_order_of_the_requests() {
     let node = TestNode::start().await;
@@ -149,6 +154,7 @@ async fn answers_come_in_the_order_of_the_requests() {
     }
 }
 
+/// Compat: P10.
 #[tokio::test]
 async fn any_number_of_requests_may_be_on_their_way() {
     let node = TestNode::start().await;
@@ -164,6 +170,7 @@ async fn any_number_of_requests_may_be_on_their_way() {
     }
 }
 
+/// Compat: V19.
 #[tokio::test]
 async fn an_idempotent_producer_repeats_and_nothing_is_repeated() {
     let node = TestNode::start().await;
@@ -187,6 +194,7 @@ async fn an_idempotent_producer_repeats_and_nothing_is_repeated() {
     assert_eq!(client.produce("t", batch_from(id, 0, 4, &["zombie"])).await.error_code, 47);
 }
 
+/// Compat: F3.
 #[tokio::test]
 async fn a_long_poll_ends_with_data_or_with_patience() {
     let node = TestNode::start().await;
@@ -206,6 +214,7 @@ async fn a_long_poll_ends_with_data_or_with_patience() {
     assert_eq!(records(&answer.responses[0].partitions[0]), [(0, "news".to_owned())]);
 }
 
+/// Compat: F16.
 #[tokio::test]
 async fn one_batch_comes_even_if_it_is_too_large() {
     let node = TestNode::start().await;
@@ -222,6 +231,7 @@ async fn one_batch_comes_even_if_it_is_too_large() {
     assert_eq!(records(&answer.responses[0].partitions[0]).len(), 1);
 }
 
+/// Compat: F3, F17.
 #[tokio::test]
 async fn an_incremental_session_tells_only_news() {
     let node = TestNode::start().await;
@@ -244,6 +254,7 @@ async fn an_incremental_session_tells_only_news() {
     assert_eq!(client.ask(&next(3), 11).await.error_code, 70, "ended");
 }
 
+/// Compat: F10, F11, F12, F13.
 #[tokio::test]
 async fn offsets_by_time_and_by_name() {
     let node = TestNode::start().await;

@@ -1,6 +1,5 @@
 //! Every version of every API that the broker advertises, asked over one connection: each answer can be
 //! taken apart to its last byte by the codec made from Kafka's own schemas, and the connection lives on.
-//! (V10, V11, V13-V16, V18-V20: shapes that other brokers got wrong in one version or another.)
 mod common;
 
 use bytes::Buf;
@@ -22,6 +21,7 @@ fn text(text: &'static str) -> StrBytes {
     StrBytes::from_static_str(text)
 }
 
+/// Compat: V7, V10, V13, V14, V15, V19.
 #[tokio::test]
 async fn every_answer_is_whole_in_every_version() {
     let node = TestNode::start().await;

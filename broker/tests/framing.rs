@@ -12,7 +12,7 @@ fn api_versions() -> ApiVersionsRequest {
     ApiVersionsRequest::default().with_client_software_name(name.clone()).with_client_software_version(name)
 }
 
-/// V1, V2, V3, V4, V12, V21.
+/// Compat: V1, V2, V3, V4, V12, V21.
 #[tokio::test]
 async fn api_versions_answers_every_version_there_will_ever_be() {
     let node = TestNode::start().await;
@@ -39,7 +39,7 @@ async fn api_versions_answers_every_version_there_will_ever_be() {
 }
 
 /// V5: librdkafka before 2.2 skips all but the last byte of a tagged field, and reads on from there. Only
-/// Kafka's own fields, each ending as Kafka's does, bring it through.
+/// Kafka's own fields, each ending as Kafka's does, bring it through. Compat: V5.
 #[tokio::test]
 async fn api_versions_tags_survive_an_old_librdkafka() {
     let node = TestNode::start().await;
@@ -77,6 +77,7 @@ async fn bad_software_names_are_refused_in_words() {
     assert_eq!(client.ask(&api_versions(), 3).await.error_code, 0);
 }
 
+/// Compat: V6.
 #[tokio::test]
 async fn a_null_client_id_is_fine() {
     let node = TestNode::start().await;
@@ -90,6 +91,7 @@ async fn a_null_client_id_is_fine() {
     assert_eq!(client.receive().await.expect("an answer")[..4], [0, 0, 0, 7]);
 }
 
+/// Compat: V16, V20.
 #[tokio::test]
 async fn broken_frames_close_the_connection_and_nothing_else() {
     let node = TestNode::with("socket.request.max.bytes=4096\n").await;

@@ -117,6 +117,7 @@ fn versions(key: i16) -> std::ops::RangeInclusive<i16> {
     table::find(key).expect("an API of the table").versions.clone()
 }
 
+/// Compat: V10, V18, G1, G9, G14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_in_every_version_joins_syncs_beats_commits_and_leaves() {
     let broker = Broker::fresh().await;
@@ -209,6 +210,7 @@ async fn a_member_in_every_version_joins_syncs_beats_commits_and_leaves() {
     assert!(listed.groups.is_empty());
 }
 
+/// Compat: G8, G12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_committed_is_there_after_a_restart() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -263,6 +265,7 @@ fn alter(kind: i8, resource: &str, config: &str, operation: i8, value: &str) -> 
     IncrementalAlterConfigsRequest::default().with_resources(vec![resource])
 }
 
+/// Compat: M6, M7, M8, M9, M10, M13.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn topics_and_configs_in_every_version() {
     let broker = Broker::fresh().await;
@@ -435,6 +438,7 @@ async fn the_rest_answers_honestly() {
     }
 }
 
+/// Compat: M3.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_at_the_same_time_leave_everything_open() {
     let broker = Arc::new(Broker::fresh().await);

@@ -87,6 +87,23 @@ async fn a_topic_made_by_asking_can_be_written_to() {
     assert_eq!(bad.error_code, 17);
 }
 
+/// The Java client asks by id with an empty name, not with none.
+#[tokio::test]
+async fn a_topic_is_found_by_its_id_whatever_stands_for_its_name() {
+    let node = TestNode::start().await;
+    let mut client = node.connect().await;
+    client.create_topic("t", 1, &[]).await;
+    let id = client.ask(&named(&["t"], false), 12).await.topics[0].topic_id;
+    for name in [None, Some(topic(""))] {
+        for (id, code) in [(id, 0), (uuid::Uuid::from_u128(42), 100)] {
+            let asked = MetadataRequestTopic::default().with_name(name.clone()).with_topic_id(id);
+            let answer = client.ask(&MetadataRequest::default().with_topics(Some(vec![asked])), 12).await;
+            assert_eq!((answer.topics[0].error_code, answer.topics[0].topic_id), (code, id));
+            assert_eq!(answer.topics[0].name == Some(topic("t")), code == 0);
+        }
+    }
+}
+
 /// Compat: M3.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_is_never_missing_while_others_are_made() {

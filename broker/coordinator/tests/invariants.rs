@@ -211,6 +211,7 @@ proptest! {
         prop_assert!(world.replayed().list().is_empty(), "the log still knows {:?}", world.replayed().list());
     }
 
+    /// Compat: G12.
     #[test]
     fn a_rewritten_log_says_the_same(events in proptest::collection::vec(event(), 1..40)) {
         let now = Now { monotonic_ms: 0, wall_ms: 1_000_000 };

@@ -22,6 +22,7 @@ use millrace_coordinator::{
 
 const GROUP: &str = "g";
 
+/// Compat: G1, G4, G5, G6, G7, G11, G12, G13, G16.
 #[test]
 fn transcripts() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");

@@ -87,6 +87,7 @@ mod tests {
         epochs
     }
 
+    /// Compat: F7.
     #[test]
     fn ends_as_kafka_answers_them() {
         let epochs = sample();

@@ -6,6 +6,7 @@ use millrace_clients_tests::program::kcat_running;
 use millrace_clients_tests::{Peer, fresh, kcat};
 use millrace_harness::wait_for;
 
+/// Compat: V5.
 #[test]
 fn lists_brokers_topics_and_partitions() {
     let peer = Peer::start();
@@ -29,6 +30,7 @@ fn a_hundred_thousand_lines_come_back_as_they_went() {
     assert!(again == lines, "a second reading differs");
 }
 
+/// Compat: V12, P14.
 #[test]
 fn every_codec_comes_back() {
     let peer = Peer::start();
@@ -132,6 +134,7 @@ fn groups_see_everything_each_and_late_ones_too() {
     assert_eq!(read(&rick).len(), 1_001, "a group that comes later sees it all");
 }
 
+/// Compat: M1, M4.
 #[test]
 fn an_unknown_topic_is_made_by_the_first_record() {
     let peer = Peer::start();

@@ -103,6 +103,7 @@ async fn offsets_for_times_and_watermarks() {
     assert_eq!(reader.fetch_watermarks(&topic, 0, PATIENCE).unwrap(), (0, 10));
 }
 
+/// Compat: G2, G6, G10.
 #[tokio::test]
 async fn three_members_share_one_dies_and_nothing_is_missed() {
     let peer = Peer::start();
@@ -196,6 +197,7 @@ async fn metadata_of_all_topics_names_each() {
     assert_eq!(topics.each_ref().map(|topic| partitions(topic)), [Some(2), Some(2)]);
 }
 
+/// Compat: P6.
 #[tokio::test]
 async fn a_compacted_topic_wants_keys() {
     let peer = Peer::start();

@@ -260,6 +260,7 @@ mod tests {
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
+    /// Compat: M11.
     #[test]
     fn incremental_changes_leave_the_rest() {
         use Operation::{Append, Delete, Set, Subtract};
@@ -278,6 +279,7 @@ mod tests {
         }
     }
 
+    /// Compat: M9.
     #[test]
     fn the_legacy_request_takes_away_what_it_does_not_name() {
         let mut fixture = fixture();
@@ -326,6 +328,7 @@ mod tests {
         assert!(twice.reply.iter().all(Result::is_err));
     }
 
+    /// Compat: M10.
     #[test]
     fn broker_configs_at_both_scopes() {
         let mut fixture = fixture();
@@ -337,6 +340,7 @@ mod tests {
         assert_eq!(settings.retention_ms, 2000);
     }
 
+    /// Compat: M12.
     #[test]
     fn what_describe_returns_may_be_set_again() {
         let mut fixture = fixture();

@@ -92,6 +92,7 @@ mod tests {
         MorePartitions { topic: topic.to_owned(), total, assignments: None }
     }
 
+    /// Compat: M13.
     #[test]
     fn a_topic_grows() {
         let mut fixture = Fixture::new();

@@ -244,6 +244,7 @@ mod tests {
         }
     }
 
+    /// Compat: M16.
     #[test]
     fn a_bad_topic_does_not_spoil_a_good_one() {
         let fixture = Fixture::new();

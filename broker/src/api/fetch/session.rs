@@ -325,6 +325,7 @@ mod tests {
         id
     }
 
+    /// Compat: F17.
     #[test]
     fn only_news_is_told_and_readers_of_records_go_to_the_back() {
         let sessions = FetchSessions::new(10);
@@ -363,6 +364,7 @@ mod tests {
         assert!(sessions.is_empty());
     }
 
+    /// Compat: F18.
     #[test]
     fn a_full_cache_gives_up_idle_and_smaller_sessions_only() {
         let sessions = FetchSessions::new(1);

@@ -91,6 +91,7 @@ fn tombstones_stay_until_their_horizon_and_batches_say_when_that_is() {
     assert_eq!(of(&contents(&log).0), [(2, 7), (6, 1)]);
 }
 
+/// Compat: F21.
 #[test]
 fn duplicate_header_keys_survive_a_rewrite() {
     let disk = MemDisk::new();

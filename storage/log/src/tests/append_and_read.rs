@@ -39,6 +39,7 @@ fn what_is_appended_is_read_across_segments_and_internal_frames() {
     }
 }
 
+/// Compat: F19.
 #[test]
 fn a_read_stops_below_upto_and_at_its_budget() {
     let disk = MemDisk::new();
@@ -142,6 +143,7 @@ fn segments_roll_by_bytes_by_time_and_by_a_full_index() {
     assert_eq!(segments(&LogConfig { segment_bytes: 1, ..config() }), 20, "one batch each, whatever its size");
 }
 
+/// Compat: F11.
 #[test]
 fn records_are_found_by_time() {
     let disk = MemDisk::new();

@@ -63,6 +63,7 @@ fn cut_streams_are_errors() {
     }
 }
 
+/// Compat: P14.
 #[test]
 fn raw_snappy_of_librdkafka_reads_like_javas() {
     let data = b"the quick brown fox ".repeat(5000);

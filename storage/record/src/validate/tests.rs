@@ -147,6 +147,7 @@ fn sizes() {
     assert!(matches!(admit(builder.build(), &plain), Err(Refused::TooLarge { .. })));
 }
 
+/// Compat: P12.
 #[test]
 fn zstd_needs_a_client_that_knows_it_and_unknown_codecs_are_refused() {
     let old = Rules { allow_zstd: false, ..rules() };
@@ -156,6 +157,7 @@ fn zstd_needs_a_client_that_knows_it_and_unknown_codecs_are_refused() {
     assert!(matches!(refusal(&unknown, &rules()), Refused::UnsupportedCompression(_)));
 }
 
+/// Compat: P6.
 #[test]
 fn a_compacted_topic_names_each_record_without_a_key() {
     for codec in Codec::ALL {
@@ -195,6 +197,7 @@ fn timestamps_must_lie_within_the_topics_bounds() {
     assert!(matches!(refusal(&claims, &append), Refused::InvalidTimestamp { .. }));
 }
 
+/// Compat: P7.
 #[test]
 fn a_max_timestamp_that_the_client_left_unset_is_made_right() {
     for wrong in [-1, 0, NOW + 50] {
