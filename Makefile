@@ -25,7 +25,10 @@ run: build ## one broker with views on loopback, data in ./millrace-data
 
 test: setup ## the fast layers: unit, property, simulation, real clients
 	cargo build --bin millrace
-	MILLRACE_BIN=$(CARGO_TARGET_DIR)/debug/millrace cargo test --workspace
+	@set -o pipefail; MILLRACE_BIN=$(CARGO_TARGET_DIR)/debug/millrace cargo test --workspace | awk '$(TALLY)'
+
+# Every crate's tests close with a line of their own; this adds them up into one last line.
+TALLY = { print; fflush() } /^test result:/ { passed += $$4; failed += $$6 } END { printf "%d passed, %d failed\n", passed, failed }
 
 kill: build ## kill -9 under load, ROUNDS times (default 200)
 	MILLRACE_BIN=$(BIN) KILL_ROUNDS=$(or $(ROUNDS),200) cargo test -p millrace-clients-tests --test kill -- --nocapture
