@@ -10,7 +10,7 @@ use millrace_shard::{Plant, Shard, ShardError, ShardHandle, ShardSettings};
 use millrace_world::{Disk, DiskLock, World};
 use uuid::Uuid;
 
-use crate::api::{ApiError, FetchSessions, ProducerIds};
+use crate::api::{ApiError, FetchSessions, FreshTopics, ProducerIds};
 use crate::cluster::ClusterLog;
 use crate::config::NodeConfig;
 use crate::coordinators::{Coordinators, coordinator_config};
@@ -44,6 +44,7 @@ pub struct Node {
     pub producer_ids: ProducerIds,
     pub coordinators: Coordinators,
     pub fetch_sessions: FetchSessions,
+    pub fresh_topics: FreshTopics,
     reconciler: Reconciler,
     shard: ShardHandle,
     _lock: FolderLock,
@@ -98,6 +99,7 @@ impl Node {
             partitions: Partitions::default(),
             producer_ids: ProducerIds::default(),
             fetch_sessions: FetchSessions::new(config.fetch_session_slots()),
+            fresh_topics: FreshTopics::default(),
             shard,
             config,
             _lock: lock,

@@ -74,7 +74,11 @@ async fn a_topic_made_by_asking_can_be_written_to() {
     let first = metadata(&mut client, "t").await;
     assert_eq!((first.error_code, first.partitions.len()), (5, 0), "LEADER_NOT_AVAILABLE");
     assert_eq!(client.produce("t", batch(&["a"])).await.error_code, 0);
-    let second = metadata(&mut client, "t").await;
+    let mut second = metadata(&mut client, "t").await;
+    while second.error_code == 5 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        second = metadata(&mut client, "t").await;
+    }
     assert_eq!((second.error_code, second.partitions.len()), (0, 3));
     assert!(second.partitions.iter().all(|partition| partition.leader_id == 1 && partition.error_code == 0));
     for partition in 0..3 {

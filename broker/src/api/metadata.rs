@@ -21,7 +21,10 @@ pub async fn handle(ctx: &Context, request: MetadataRequest, version: i16) -> Me
     // Before v1 "all topics" was said with an empty list.
     let asked = request.topics.filter(|topics| version > 0 || !topics.is_empty());
     let fresh = match &asked {
-        Some(asked) if request.allow_auto_topic_creation => create_missing(ctx, asked).await,
+        Some(asked) if request.allow_auto_topic_creation => {
+            create_missing(ctx, asked).await;
+            ctx.node.fresh_topics.at(ctx.node.world.now())
+        }
         _ => Vec::new(),
     };
     let image = ctx.node.cluster.image();
@@ -71,7 +74,6 @@ fn one(
     }
     match &asked.name {
         Some(name) => match image.topic(name) {
-            // As Kafka has it, who made a topic by asking asks again; then it can be written to.
             Some(_) if fresh.iter().any(|made| made == name.as_str()) => refused(ErrorCode::LeaderNotAvailable),
             Some(topic) => shown(topic),
             None if validate_name(name).is_err() => refused(ErrorCode::InvalidTopicException),
@@ -101,9 +103,9 @@ fn show(ctx: &Context, directory: &Directory, topic: &TopicEntry, wants_operatio
         .with_topic_authorized_operations(if wants_operations { TOPIC_OPERATIONS } else { NO_OPERATIONS })
 }
 
-/// Makes the topics that are named and not there, and names those that it made. Whatever is refused stays
-/// missing, which the answer then says.
-async fn create_missing(ctx: &Context, asked: &[MetadataRequestTopic]) -> Vec<String> {
+/// Makes the topics that are named and not there. Whatever is refused stays missing, which the answer
+/// then says.
+async fn create_missing(ctx: &Context, asked: &[MetadataRequestTopic]) {
     let image = ctx.node.cluster.image();
     let names = asked.iter().filter_map(|topic| topic.name.as_deref());
     let mut missing: Vec<String> = names.filter(|name| image.topic(name).is_none()).map(|name| name.to_string()).collect();
@@ -113,18 +115,17 @@ async fn create_missing(ctx: &Context, asked: &[MetadataRequestTopic]) -> Vec<St
     missing.retain(|name| !is_internal(name) && validate_name(name).is_ok());
     let wanted = ctx.node.cluster.look(|cluster| cluster.settings().flag("auto.create.topics.enable"));
     if missing.is_empty() || !wanted {
-        return Vec::new();
+        return;
     }
     let topics: Vec<NewTopic> = missing.into_iter().map(NewTopic::named).collect();
     let created = ctx.node.change(|cluster| create_topics(cluster, &topics, &mut || ctx.node.new_id())).await;
-    let mut made = Vec::new();
     match created {
         Ok(outcomes) => {
             for (topic, outcome) in topics.into_iter().zip(outcomes) {
                 match outcome {
                     Ok(created) => {
                         tracing::info!(topic = topic.name, partitions = created.partitions, "topic created on demand");
-                        made.push(topic.name);
+                        ctx.node.fresh_topics.add(topic.name, ctx.node.world.now());
                     }
                     Err(refusal) => tracing::debug!(topic = topic.name, %refusal, "topic not created on demand"),
                 }
@@ -132,5 +133,4 @@ async fn create_missing(ctx: &Context, asked: &[MetadataRequestTopic]) -> Vec<St
         }
         Err(error) => tracing::warn!(%error, "topics could not be created on demand"),
     }
-    made
 }
