@@ -79,6 +79,8 @@ pub struct Case {
     pub kind: Kind,
     /// `<file> - <name>[ - FORMAT][ - property=value]`, unique within the kind.
     pub name: String,
+    /// Why it cannot be run: the file, or this case in it, is not of the format.
+    pub unreadable: Option<String>,
     pub enabled: bool,
     pub statements: Vec<String>,
     pub properties: Vec<(String, String)>,
@@ -93,4 +95,32 @@ pub struct Case {
     /// Formats and features, for the report.
     pub needs: Vec<String>,
     pub rung: &'static str,
+}
+
+impl Case {
+    /// A case that asks for nothing yet.
+    pub fn new(kind: Kind, name: impl Into<String>) -> Case {
+        Case {
+            kind,
+            name: name.into(),
+            unreadable: None,
+            enabled: true,
+            statements: Vec::new(),
+            properties: Vec::new(),
+            topics: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            expected: None,
+            post: Json::Null,
+            rest: RestNode::default(),
+            exact_numbers: true,
+            needs: Vec::new(),
+            rung: "0-unreadable",
+        }
+    }
+
+    /// One that is counted, and failed, for what its file says.
+    pub fn unreadable(kind: Kind, name: impl Into<String>, why: impl Into<String>) -> Case {
+        Case { unreadable: Some(why.into()), ..Case::new(kind, name) }
+    }
 }

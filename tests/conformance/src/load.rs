@@ -1,6 +1,7 @@
 //! Reads a corpus directory: `qtt/*.json`, `rqtt/*.json`, `sql/**/*.sql`; any of them may be missing.
 //!
-//! Invariants: the text of every number survives (`1.10` stays `1.10`); cases come in a fixed order.
+//! Invariants: the text of every number survives (`1.10` stays `1.10`); cases come in a fixed order; a file or a case that is not of
+//! the format is a case that fails with the reason, and stops no other.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,27 +13,27 @@ use crate::case::{Case, Expected, Header, Kind, RecordNode, RestNode, TopicNode,
 use crate::session::DEFAULT_PARTITIONS;
 use crate::{needs, script};
 
+/// There is no such folder.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    #[error("{path}: {source}")]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("{path}: not JSON: {source}")]
-    Json { path: PathBuf, source: serde_json::Error },
-    #[error("{path}: case {case:?}: {what}")]
-    Shape { path: PathBuf, case: String, what: String },
+#[error("{path}: {source}")]
+pub struct LoadError {
+    path: PathBuf,
+    source: std::io::Error,
 }
 
 /// Every case of the corpus, expanded; disabled cases are included and marked.
 pub fn load(root: &Path) -> Result<Vec<Case>, LoadError> {
+    fs::read_dir(root).map_err(|source| LoadError { path: root.to_path_buf(), source })?;
     let mut cases = Vec::new();
-    for kind in [Kind::Qtt, Kind::Rqtt] {
-        for path in files(&root.join(kind.name()), "json")? {
-            json_file(kind, &path, &mut cases)?;
+    for kind in [Kind::Qtt, Kind::Rqtt, Kind::Sql] {
+        let extension = if kind == Kind::Sql { "sql" } else { "json" };
+        for path in files(&root.join(kind.name()), extension) {
+            match fs::read_to_string(&path) {
+                Ok(text) if kind == Kind::Sql => cases.extend(script::cases(&stem(&path), &text)),
+                Ok(text) => json_file(kind, &stem(&path), &text, &mut cases),
+                Err(error) => cases.push(Case::unreadable(kind, stem(&path), error.to_string())),
+            }
         }
-    }
-    for path in files(&root.join("sql"), "sql")? {
-        let text = read(&path)?;
-        cases.extend(script::cases(&stem(&path), &text));
     }
     number_repeats(&mut cases);
     Ok(cases)
@@ -50,44 +51,44 @@ fn number_repeats(cases: &mut [Case]) {
     }
 }
 
-fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, LoadError> {
+/// All files below a folder; what cannot be listed is not there. Linked folders are not followed: they may lead in circles.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        for entry in entries {
-            let path = entry.map_err(|source| LoadError::Read { path: folder.clone(), source })?.path();
-            if path.is_dir() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(path);
-            } else if path.extension().is_some_and(|found| found == extension) {
+            } else if path.is_file() && path.extension().is_some_and(|found| found == extension) {
                 found.push(path);
             }
         }
     }
     found.sort();
-    Ok(found)
-}
-
-fn read(path: &Path) -> Result<String, LoadError> {
-    fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_path_buf(), source })
+    found
 }
 
 fn stem(path: &Path) -> String {
     path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn json_file(kind: Kind, path: &Path, cases: &mut Vec<Case>) -> Result<(), LoadError> {
-    let text = strip_comments(&read(path)?);
-    let parsed: Json =
-        serde_json::from_str(&text).map_err(|source| LoadError::Json { path: path.to_path_buf(), source })?;
-    for test in parsed["tests"].as_array().into_iter().flatten() {
-        expand(kind, &stem(path), test, cases).map_err(|what| LoadError::Shape {
-            path: path.to_path_buf(),
-            case: test["name"].as_str().unwrap_or_default().to_string(),
-            what,
-        })?;
+fn json_file(kind: Kind, file: &str, text: &str, cases: &mut Vec<Case>) {
+    let parsed: Json = match serde_json::from_str(&strip_comments(text)) {
+        Ok(parsed) => parsed,
+        Err(error) => return cases.push(Case::unreadable(kind, file, format!("not JSON: {error}"))),
+    };
+    let Some(tests) = parsed["tests"].as_array() else {
+        return cases.push(Case::unreadable(kind, file, "the file has no array 'tests'"));
+    };
+    for (number, test) in tests.iter().enumerate() {
+        let name = test["name"].as_str().map_or_else(|| format!("{file} - test {}", number + 1), |name| format!("{file} - {name}"));
+        let before = cases.len();
+        if let Err(why) = expand(kind, &name, test, cases) {
+            cases.truncate(before);
+            cases.push(Case::unreadable(kind, name, why));
+        }
     }
-    Ok(())
 }
 
 /// `//` and `/* */` outside strings, which the upstream files hold.
@@ -127,13 +128,25 @@ fn strip_comments(text: &str) -> String {
     out
 }
 
-fn strings(node: &Json) -> Vec<String> {
-    node.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_string)).collect()
+/// The texts of a list that may be missing.
+fn strings(test: &Json, field: &str) -> Result<Vec<String>, String> {
+    let text = |item: &Json| item.as_str().map(str::to_string).ok_or_else(|| format!("'{field}' holds {item}, which is no text"));
+    list(test, field)?.iter().map(text).collect()
 }
 
-fn expand(kind: Kind, file: &str, test: &Json, cases: &mut Vec<Case>) -> Result<(), String> {
-    let name = test["name"].as_str().ok_or("no name")?;
-    let formats = match strings(&test["format"]) {
+fn list<'a>(test: &'a Json, field: &str) -> Result<&'a [Json], String> {
+    match &test[field] {
+        Json::Null => Ok(&[]),
+        Json::Array(items) => Ok(items),
+        other => Err(format!("'{field}' is no list but {other}")),
+    }
+}
+
+fn expand(kind: Kind, name: &str, test: &Json, cases: &mut Vec<Case>) -> Result<(), String> {
+    if !test.is_object() {
+        return Err(format!("a case is an object, not {test}"));
+    }
+    let formats = match strings(test, "format")? {
         none if none.is_empty() => vec![None],
         some => some.into_iter().map(Some).collect(),
     };
@@ -145,7 +158,7 @@ fn expand(kind: Kind, file: &str, test: &Json, cases: &mut Vec<Case>) -> Result<
     let properties = test["properties"].as_object().unwrap_or(&empty);
     for format in &formats {
         for config in &configs {
-            let mut full = format!("{file} - {name}");
+            let mut full = name.to_string();
             if let Some(format) = format {
                 full.push_str(&format!(" - {format}"));
             }
@@ -173,15 +186,13 @@ fn normalise(
     properties: Vec<(String, String)>,
     test: &Json,
 ) -> Result<Case, String> {
-    let statements: Vec<String> = strings(&test["statements"])
+    let statements: Vec<String> = strings(test, "statements")?
         .into_iter()
         .map(|text| format.map_or(text.clone(), |format| text.replace("{FORMAT}", format)))
         .collect();
     let partitions = if kind == Kind::Rqtt { DEFAULT_PARTITIONS } else { 1 };
-    let topics: Vec<TopicNode> = test["topics"]
-        .as_array()
-        .into_iter()
-        .flatten()
+    let topics: Vec<TopicNode> = list(test, "topics")?
+        .iter()
         .map(|topic| TopicNode {
             name: topic["name"].as_str().unwrap_or_default().to_string(),
             partitions: topic["partitions"].as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or(partitions),
@@ -189,6 +200,9 @@ fn normalise(
         })
         .collect();
     let error = if kind == Kind::Rqtt { &test["expectedError"] } else { &test["expectedException"] };
+    if !(error.is_null() || error.is_object()) {
+        return Err(format!("the failure that is expected is no object but {error}"));
+    }
     let expected = error.is_object().then(|| Expected {
         class: error["type"].as_str().map(str::to_string),
         message: error["message"].as_str().map(str::to_string),
@@ -202,14 +216,12 @@ fn normalise(
     });
     let exact = !properties.iter().any(|(key, value)| key == "use.exact.numeric.comparison" && value == "false");
     Ok(Case {
-        kind,
-        name,
         enabled: test["enabled"] != Json::Bool(false),
         statements,
         properties,
         topics,
-        inputs: records(&test["inputs"], true)?,
-        outputs: records(&test["outputs"], false)?,
+        inputs: records(test, "inputs")?,
+        outputs: records(test, "outputs")?,
         expected,
         post: test["post"].clone(),
         rest: RestNode {
@@ -220,6 +232,7 @@ fn normalise(
         exact_numbers: exact,
         needs,
         rung,
+        ..Case::new(kind, name)
     })
 }
 
@@ -227,8 +240,8 @@ fn plain_text(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }
 
-fn records(list: &Json, input: bool) -> Result<Vec<RecordNode>, String> {
-    list.as_array().into_iter().flatten().map(|node| record(node, input)).collect()
+fn records(test: &Json, field: &str) -> Result<Vec<RecordNode>, String> {
+    list(test, field)?.iter().map(|node| record(node, field == "inputs")).collect()
 }
 
 fn record(node: &Json, input: bool) -> Result<RecordNode, String> {
@@ -262,7 +275,7 @@ mod tests {
 
     fn expanded(text: &str) -> Vec<Case> {
         let mut cases = Vec::new();
-        expand(Kind::Qtt, "f", &serde_json::from_str(text).unwrap(), &mut cases).unwrap();
+        expand(Kind::Qtt, "f - n", &serde_json::from_str(text).unwrap(), &mut cases).unwrap();
         cases
     }
 

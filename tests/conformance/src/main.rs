@@ -61,6 +61,9 @@ fn start() -> Result<(), String> {
         cases.retain(|case| case.name.contains(text.as_str()));
     }
     if cases.is_empty() {
+        if let Some(out) = arguments.out {
+            std::fs::write(&out, report::tsv(&[])).map_err(|error| format!("{}: {error}", out.display()))?;
+        }
         return Err(format!("no cases in {}", arguments.corpus.display()));
     }
     if let Some(memory_bytes) = arguments.worker {

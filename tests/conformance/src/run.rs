@@ -6,6 +6,9 @@ use crate::{qtt, rqtt, scenario};
 
 /// Runs the case and says whether everything it demands came true.
 pub fn run(case: &Case) -> Verdict {
+    if let Some(why) = &case.unreadable {
+        return Verdict::Fail(format!("unreadable: {why}"));
+    }
     match case.kind {
         Kind::Qtt => qtt::run(case),
         Kind::Sql => scenario::run(case),

@@ -1,6 +1,6 @@
 //! SQL scripts: `--@test:` blocks and their statements.
 
-use crate::case::{Case, Expected, Kind, RestNode};
+use crate::case::{Case, Expected, Kind};
 use crate::needs;
 
 /// The cases of one script; text before the first `--@test:` is prose.
@@ -28,22 +28,7 @@ fn case(file: &str, name: &str, block: &str) -> Case {
         registers_schema: false,
         failing: expected.is_some(),
     });
-    Case {
-        kind: Kind::Sql,
-        name: format!("{file} - {name}"),
-        enabled: true,
-        statements,
-        properties: Vec::new(),
-        topics: Vec::new(),
-        inputs: Vec::new(),
-        outputs: Vec::new(),
-        expected,
-        post: serde_json::Value::Null,
-        rest: RestNode::default(),
-        exact_numbers: true,
-        needs,
-        rung,
-    }
+    Case { statements, expected, needs, rung, ..Case::new(Kind::Sql, format!("{file} - {name}")) }
 }
 
 fn directive<'a>(line: &'a str, name: &str) -> Option<&'a str> {

@@ -242,7 +242,7 @@ impl Session {
     /// Declared columns as comparable texts, keys of tables and streams alike.
     pub fn elements(&self, elements: &[TableElement]) -> Result<Vec<String>, String> {
         let column = |element: &TableElement| {
-            let data_type = self.catalog.resolve_type(&element.data_type).map_err(|error| error.to_string())?;
+            let data_type = self.catalog.resolve_type(&element.data_type, &self.settings).map_err(|error| error.to_string())?;
             let role = match (&element.header_key, element.constraint) {
                 (Some(key), _) => Role::Headers { key: Some(key.clone()) },
                 (None, ColumnConstraint::Headers) => Role::Headers { key: None },

@@ -115,3 +115,43 @@ fn scripts_assert_in_order() {
         assert_eq!(run::run(&case).passed(), passes, "{end}: {:?}", run::run(&case));
     }
 }
+
+/// What is not of the format fails with the reason, and the cases beside it run all the same.
+#[test]
+fn odd_files_stop_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    assert!(load::load(folder.path()).unwrap().is_empty());
+    fs::create_dir_all(folder.path().join("qtt/empty")).unwrap();
+    std::os::unix::fs::symlink("..", folder.path().join("qtt/empty/round")).unwrap();
+    write("qtt/a-broken.json", b"{\"tests\": [{");
+    write("qtt/b-bytes.json", b"\xff\xfe{}");
+    write("qtt/c-other.json", b"[1, 2]");
+    write("qtt/d-none.json", b"{\"tests\": []}");
+    write("qtt/e-deep.json", "[".repeat(100_000).as_bytes());
+    write("qtt/readme.txt", b"not a case");
+    let mut odd = right();
+    odd["future"] = json!({"anything": [1, {"x": null}]});
+    odd["comments"] = json!("prose");
+    odd["outputs"][0]["future"] = json!(1);
+    let tests = json!([odd, 5, {"statements": "SELECT 1;"}, {"name": "n", "statements": [1]}, {"name": "t", "statements": [], "inputs": [{"topic": "t", "timestamp": 1e30}]}, {"name": "e", "statements": [], "expectedException": "no"}]);
+    write("qtt/f.json", json!({"tests": tests, "unknown": true}).to_string().as_bytes());
+    write("sql/g.sql", b"");
+    let cases = load::load(folder.path()).unwrap();
+    let verdicts: Vec<(String, Verdict)> = cases.iter().map(|case| (case.name.clone(), run::run(case))).collect();
+    let names: Vec<&str> = verdicts.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["a-broken", "b-bytes", "c-other", "e-deep", "f - windowed count", "f - test 2", "f - test 3", "f - n", "f - t", "f - e"]
+    );
+    for (name, verdict) in &verdicts {
+        match verdict {
+            Verdict::Pass => assert_eq!(name, "f - windowed count"),
+            Verdict::Fail(why) => assert!(why.starts_with("unreadable: "), "{name}: {why}"),
+        }
+    }
+}
