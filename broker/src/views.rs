@@ -15,13 +15,18 @@ use uuid::Uuid;
 
 use crate::node::Node;
 
-/// Memory for the rows of all views, until there is a config for it.
-const MEMORY_BYTES: usize = 512 << 20;
 const PUSH_QUERIES_MAX: usize = 1000;
 
 /// Starts the views of a node. `world` is where they run.
 pub async fn start(node: Arc<Node>, world: Arc<dyn World>) -> Result<Arc<Views>, Failed> {
-    let settings = ViewSettings { memory_bytes: MEMORY_BYTES, push_queries_max: PUSH_QUERIES_MAX, limits: Limits::STANDARD };
+    let table = node.config.settings();
+    let number = |name: &str| usize::try_from(table.number(name)).unwrap_or(0);
+    let limits = Limits {
+        depth_max: number(Limits::DEPTH_CONFIG),
+        height_max: number(Limits::HEIGHT_CONFIG),
+        text_bytes_max: number(Limits::TEXT_CONFIG),
+    };
+    let settings = ViewSettings { memory_bytes: number("views.memory.bytes"), push_queries_max: PUSH_QUERIES_MAX, limits };
     let server: Settings = node.config.ksql_properties().collect();
     Views::start(Arc::new(Broker { node, world }), settings, server).await
 }

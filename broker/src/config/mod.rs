@@ -111,10 +111,11 @@ impl NodeConfig {
         fixed_settings(&self.fixed)
     }
 
-    /// The views' server properties: every `ksql.` key, and `auto.offset.reset` for queries as ksqlDB names it.
+    /// The views' server properties: every `ksql.` and `views.` key, and `auto.offset.reset` for queries as ksqlDB names it.
     pub fn ksql_properties(&self) -> impl Iterator<Item = (String, String)> {
         let streams = |name: &str| name.strip_prefix("ksql.streams.").unwrap_or(name).to_string();
-        self.fixed.iter().filter(|(name, _)| name.starts_with("ksql.")).map(move |(name, value)| (streams(name), value.clone()))
+        let ours = |name: &str| name.starts_with("ksql.") || name.starts_with("views.");
+        self.fixed.iter().filter(move |(name, _)| ours(name)).map(move |(name, value)| (streams(name), value.clone()))
     }
 
     /// The listener that other addresses fall back to: the first.

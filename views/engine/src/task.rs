@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use millrace_sql::expr::EvalContext;
+use millrace_sql::expr::{EvalContext, SizeLimits};
 use millrace_sql::plan::{PersistentPlan, Step};
 
 use crate::compile::{Settings, compile};
@@ -23,18 +23,19 @@ use crate::state::{Batch, Cut, InputId, Pending, Store, StoreError, Stored, Tabl
 pub struct Query {
     dataflow: Dataflow,
     sink: Option<Sink>,
+    limits: SizeLimits,
 }
 
 impl Query {
     pub fn persistent(plan: &PersistentPlan, settings: &Settings<'_>) -> Result<Query, CompileError> {
         let dataflow = compile(&plan.root, settings)?;
         let sink = Sink::compile(&plan.sink.source, plan.root.schema(), settings)?;
-        Ok(Query { dataflow, sink: Some(sink) })
+        Ok(Query { dataflow, sink: Some(sink), limits: settings.function_settings.sizes })
     }
 
     /// A query whose changes go to a reader rather than a topic.
     pub fn transient(root: &Step, settings: &Settings<'_>) -> Result<Query, CompileError> {
-        Ok(Query { dataflow: compile(root, settings)?, sink: None })
+        Ok(Query { dataflow: compile(root, settings)?, sink: None, limits: settings.function_settings.sizes })
     }
 
     pub fn topics(&self) -> Vec<Arc<str>> {
@@ -106,12 +107,16 @@ impl<S: Store> Task<S> {
             return Ok(Fed::default());
         }
         let unit = Unit::resume(&self.store, std::mem::take(&mut self.pending));
-        let mut context = Context::new(unit, EvalContext::new(clock_ms, seed(record)));
+        let mut context = Context::new(unit, EvalContext::new(clock_ms, seed(record)).limited(self.query.limits));
         let mut fed = Fed::default();
         self.query.dataflow.process(record, &mut context, &mut fed.changes)?;
         if let Some(sink) = &self.query.sink {
             for change in &fed.changes {
-                fed.records.extend(sink.write(change, &record.headers, &mut context)?);
+                let Some(output) = sink.write(change, &record.headers, &mut context)? else { continue };
+                let bytes = [&output.key, &output.value].into_iter().flatten().map(|side| side.len()).sum();
+                // Dropping it would lose a change, and a larger one follows.
+                self.query.limits.check_row(bytes).map_err(|error| EngineError::Stopped(error.to_string()))?;
+                fed.records.push(output);
             }
         }
         fed.log = context.log;

@@ -20,13 +20,13 @@ pub struct NewRecord {
     pub timestamp: i64,
 }
 
-/// `now_ms` stands for what the statement does not say.
-pub fn record_of(insert: &InsertValues, functions: &Registry, now_ms: i64) -> Result<NewRecord, Failed> {
-    let row = insert.row(functions, &EvalContext::new(now_ms, now_ms.unsigned_abs()))?;
+/// The context's time stands for what the statement does not say.
+pub fn record_of(insert: &InsertValues, functions: &Registry, context: &EvalContext) -> Result<NewRecord, Failed> {
+    let row = insert.row(functions, context)?;
     Ok(NewRecord {
         key: encode(&insert.target, Side::Key, &row.key)?,
         value: encode(&insert.target, Side::Value, &row.value)?,
-        timestamp: row.timestamp_ms.unwrap_or(now_ms),
+        timestamp: row.timestamp_ms.unwrap_or_else(|| context.now_ms()),
     })
 }
 
@@ -47,10 +47,10 @@ pub fn encode(source: &DataSource, side: Side, row: &[Value]) -> Result<Option<B
 }
 
 /// The value of an expression without columns, as a value of the type.
-pub fn constant(expression: &Expression, sql_type: &SqlType, functions: &Registry, now_ms: i64) -> Result<Value, Failed> {
+pub fn constant(expression: &Expression, sql_type: &SqlType, functions: &Registry, context: &EvalContext) -> Result<Value, Failed> {
     let failed = |error: &dyn std::fmt::Display| Failed::statement(error.to_string());
     let expr = Expr::compile(expression, &Schema::empty(), functions).map_err(|error| failed(&error))?;
-    let value = expr.eval(&[], &EvalContext::new(now_ms, now_ms.unsigned_abs())).map_err(|error| failed(&error))?;
+    let value = expr.eval(&[], context).map_err(|error| failed(&error))?;
     match expr.sql_type() {
         None => Ok(Value::Null),
         Some(from) => coerce_literal(&value, from, sql_type)

@@ -81,13 +81,12 @@ enum Range {
     Between(Vec<u8>, Option<Vec<u8>>),
 }
 
-pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, now_ms: i64) -> Result<PullAnswer, Failed> {
+pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context: &EvalContext) -> Result<PullAnswer, Failed> {
     let pipeline = Pipeline::compile(&plan.root, functions)?;
     let key_types: Vec<SqlType> = plan.source.schema.keys().map(|column| column.sql_type.clone()).collect();
-    let ranges = ranges(&plan.access, &key_types, functions, now_ms)?;
+    let ranges = ranges(&plan.access, &key_types, functions, context)?;
     let limit = plan.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
     let windowed = plan.source.window.is_some();
-    let context = EvalContext::new(now_ms, now_ms.unsigned_abs());
     let mut answer = PullAnswer { schema: plan.schema.clone(), rows: Vec::new(), cut: Cut::default() };
     // All tasks are held together, so that the rows of all of them are of one cut.
     let tasks: Vec<_> = cells.iter().map(|cell| cell.task()).collect();
@@ -109,7 +108,7 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, now_ms: 
                     }),
                     Range::Between(..) => true,
                 };
-                if in_window && let Some(values) = pipeline.run(&row, &context) {
+                if in_window && let Some(values) = pipeline.run(&row, context) {
                     answer.rows.push(values);
                 }
                 ControlFlow::Continue(())
@@ -131,13 +130,13 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, now_ms: 
     Ok(answer)
 }
 
-fn ranges(access: &Access, types: &[SqlType], functions: &Registry, now_ms: i64) -> Result<Vec<Range>, Failed> {
+fn ranges(access: &Access, types: &[SqlType], functions: &Registry, context: &EvalContext) -> Result<Vec<Range>, Failed> {
     match access {
         Access::Scan => Ok(vec![Range::Between(Vec::new(), None)]),
         Access::Keys(lookups) => lookups
             .iter()
             .map(|lookup| {
-                let key = lookup.key.iter().zip(types).map(|(expression, sql_type)| constant(expression, sql_type, functions, now_ms));
+                let key = lookup.key.iter().zip(types).map(|(expression, sql_type)| constant(expression, sql_type, functions, context));
                 Ok(Range::Prefix(encode_values(&key.collect::<Result<Vec<_>, _>>()?), lookup.clone()))
             })
             .collect(),
@@ -145,7 +144,7 @@ fn ranges(access: &Access, types: &[SqlType], functions: &Registry, now_ms: i64)
         Access::KeyRange { low, high } => {
             let bound = |expression: &Option<_>| -> Result<Option<Vec<u8>>, Failed> {
                 let (Some(expression), Some(sql_type)) = (expression, types.first()) else { return Ok(None) };
-                Ok(Some(encode_values(&[constant(expression, sql_type, functions, now_ms)?])))
+                Ok(Some(encode_values(&[constant(expression, sql_type, functions, context)?])))
             };
             let high = bound(high)?.map(|high| after_prefix(&high));
             Ok(vec![Range::Between(bound(low)?.unwrap_or_default(), high.flatten())])

@@ -3,13 +3,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use millrace_engine::Query;
 use millrace_sql::ast::{Located, Statement};
 use millrace_sql::catalog::{Catalog, Decision, Effect, Explanation, NewTopic, NoSchemas, Session, Settings, Topics, decide};
 use millrace_sql::parser::{RawStatement, Variables, parse_raw, split};
 use millrace_sql::plan::QueryId;
 
 use crate::command::Command;
-use crate::host::start::{PRODUCERS_PER_QUERY, is_lasting, kept_id};
+use crate::host::start::{PRODUCERS_PER_QUERY, is_lasting, kept_id, whole_source};
 use crate::host::topics::{Answers, BrokerTopics, Noted};
 use crate::host::Views;
 use crate::{Failed, insert};
@@ -125,11 +126,21 @@ impl Views {
             let stopped = |failed: Failed| Stopped { done: Vec::new(), failed, statement: raw.text.to_string() };
             let located = parse_raw(raw, &variables, &self.settings.limits).map_err(|error| stopped(error.into()))?;
             let decision = self.decide(&catalog, &topics, &settings, &located).map_err(stopped)?;
+            self.check_can_run(&decision.effect, &settings).map_err(stopped)?;
             topics.follow(&decision.effect);
             follow_session(&decision.effect, &mut settings, &mut variables);
             catalog.apply(&decision.effect);
         }
         Ok(())
+    }
+
+    /// Whether what the statement makes could be carried out: a format that is not here, say, must be refused before anything changes.
+    fn check_can_run(&self, effect: &Effect, settings: &Settings) -> Result<(), Failed> {
+        match effect {
+            Effect::CreateSource { source, .. } => self.compile(settings, |engine| Query::transient(&whole_source(source), engine)).map(drop),
+            Effect::StartQuery { plan, .. } => self.compile(settings, |engine| Query::persistent(plan, engine)).map(drop),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn decide(&self, catalog: &Catalog, topics: &dyn Topics, settings: &Settings, located: &Located) -> Result<Decision, Failed> {
@@ -151,7 +162,7 @@ impl Views {
                 Outcome::Session
             }
             Effect::InsertValues(values) => {
-                let record = insert::record_of(values, self.functions, self.outside.world().wall_ms())?;
+                let record = insert::record_of(values, self.functions, &self.eval_context(settings))?;
                 let topic = &values.target.topic;
                 let (partition, appended) = insert::append(&self.topic(topic)?, &record, self.next_number()).await?;
                 Outcome::Inserted { topic: topic.clone(), partition, offset: appended.base_offset.0 }

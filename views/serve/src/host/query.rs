@@ -49,7 +49,7 @@ impl Views {
                 for cell in &cells {
                     cell.reached(at_or_after).await;
                 }
-                Ok(Selected::Rows(crate::pull::pull(&plan, &cells, self.functions, self.outside.world().wall_ms())?))
+                Ok(Selected::Rows(crate::pull::pull(&plan, &cells, self.functions, &self.eval_context(&settings))?))
             }
             Effect::Pull(plan) => Ok(Selected::Finite(self.read_stream(&plan, &settings)?)),
             Effect::Push(plan) => {

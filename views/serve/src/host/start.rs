@@ -9,6 +9,7 @@ use millrace_record::{Offset, ProducerId};
 use millrace_shard::Partition;
 use millrace_sql::ast::{Statement, Located};
 use millrace_sql::catalog::{Catalog, Effect, NewTopic, Settings};
+use millrace_sql::expr::{EvalContext, SizeLimits};
 use millrace_sql::functions::FunctionSettings;
 use millrace_sql::plan::{DataSource, PersistentPlan, QueryId, SourceColumn, SourceStep, Step};
 
@@ -81,6 +82,12 @@ impl Views {
             (Some(located), true) => Ok(located),
             _ => Err(Failed::statement("exactly one statement is expected here")),
         }
+    }
+
+    /// For what is computed once, now.
+    pub(super) fn eval_context(&self, settings: &Settings) -> EvalContext {
+        let now_ms = self.outside.world().wall_ms();
+        EvalContext::new(now_ms, now_ms.unsigned_abs()).limited(SizeLimits::from_properties(|name| settings.get(name)))
     }
 
     pub(super) fn compile(&self, settings: &Settings, compile: impl FnOnce(&EngineSettings<'_>) -> Result<Query, millrace_engine::CompileError>) -> Result<Arc<Query>, Failed> {
@@ -244,7 +251,7 @@ fn schedule_topic(id: &QueryId, task: usize) -> String {
 }
 
 /// All declared columns of a source, as a query would read them: a kept row has each at its place in the declaration.
-fn whole_source(source: &Arc<DataSource>) -> Step {
+pub(super) fn whole_source(source: &Arc<DataSource>) -> Step {
     let columns = (0..source.schema.columns().len()).map(SourceColumn::Declared);
     Step::Source(SourceStep { source: source.clone(), columns: columns.collect(), schema: source.schema.clone() })
 }

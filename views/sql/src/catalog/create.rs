@@ -112,7 +112,7 @@ impl Session<'_> {
         if RESERVED.contains(&name.as_str()) {
             return Err(SqlError::statement(format!("'{name}' is a reserved column name. You cannot use it as a name for a column.")));
         }
-        let data_type = self.catalog.resolve_type(&element.data_type)?;
+        let data_type = self.catalog.resolve_type(&element.data_type, self.settings)?;
         let sql_type = sql_type_of(&data_type).map_err(|error| SqlError::statement(error.to_string()))?;
         let role = match (element.constraint, &element.header_key) {
             (_, Some(key)) => Role::Headers { key: Some(key.clone()) },

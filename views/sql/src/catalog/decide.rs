@@ -156,6 +156,14 @@ impl<'a> Session<'a> {
         let mut plan = planned.plan;
         if let Some(old) = self.catalog.source(&create.name) {
             upgrade::check_source(old, &plan.sink.source)?;
+            let writers: Vec<String> = self.catalog.writers(&create.name).map(|query| query.plan.id.to_string()).collect();
+            if writers.len() > 1 {
+                return Err(SqlError::definition(format!(
+                    "REPLACE for sink {} is not supported because there are multiple queries writing into it: [{}]",
+                    create.name.quoted(),
+                    writers.join(", ")
+                )));
+            }
             let writer = old.created_by.as_ref().and_then(|id| self.catalog.query(id));
             if let Some(writer) = writer {
                 upgrade::check_query(&writer.plan, &plan)?;
@@ -191,7 +199,7 @@ impl<'a> Session<'a> {
             }
             return Err(SqlError::definition(message));
         }
-        Ok(Effect::CreateType { name: name.clone(), data_type: self.catalog.resolve_type(data_type)? })
+        Ok(Effect::CreateType { name: name.clone(), data_type: self.catalog.resolve_type(data_type, self.settings)? })
     }
 
     fn drop_type(&self, name: &Name, if_exists: bool) -> Result<Effect> {

@@ -91,7 +91,7 @@ impl Session<'_> {
                     column.name.quoted()
                 )));
             }
-            let data_type = self.catalog.resolve_type(&column.data_type)?;
+            let data_type = self.catalog.resolve_type(&column.data_type, self.settings)?;
             let sql_type = sql_type_of(&data_type).map_err(|error| SqlError::statement(error.to_string()))?;
             columns.push(Column { name: column.name.clone(), sql_type, role: Role::Value });
         }

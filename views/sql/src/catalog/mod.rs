@@ -88,8 +88,8 @@ impl Catalog {
     }
 
     /// Replaces user types inside a type. What comes out is bounded, however the types build on each other.
-    pub fn resolve_type(&self, data_type: &DataType) -> Result<DataType> {
-        types::resolve(data_type, &self.types)
+    pub fn resolve_type(&self, data_type: &DataType, settings: &Settings) -> Result<DataType> {
+        types::resolve(data_type, &self.types, settings)
     }
 
     /// A source whose name differs only in case: the usual slip with quoted names.

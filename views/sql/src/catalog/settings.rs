@@ -44,6 +44,11 @@ impl Settings {
         self.get(name).is_none_or(|value| !value.eq_ignore_ascii_case("false"))
     }
 
+    /// A number; the standard one where none, or no number, is set.
+    pub(crate) fn number(&self, name: &str, standard: usize) -> usize {
+        self.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(standard)
+    }
+
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         self.get(name).and_then(|value| value.to_ascii_lowercase().parse().ok())
     }

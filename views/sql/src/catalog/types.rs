@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ast::{DataType, StructField};
+use crate::catalog::Settings;
 use crate::error::{Result, SqlError};
 use crate::name::Name;
 
@@ -14,13 +15,18 @@ pub const TYPE_DEPTH_MAX: usize = 64;
 pub const TYPE_DEPTH_CONFIG: &str = "views.sql.type.depth.max";
 
 /// The type with all names replaced. Types in `known` hold no names: they were resolved when they were made.
-pub(crate) fn resolve(data_type: &DataType, known: &BTreeMap<Name, DataType>) -> Result<DataType> {
-    Resolver { known, parts: 0 }.resolve(data_type, 1)
+pub(crate) fn resolve(data_type: &DataType, known: &BTreeMap<Name, DataType>, settings: &Settings) -> Result<DataType> {
+    let parts_max = settings.number(TYPE_PARTS_CONFIG, TYPE_PARTS_MAX);
+    // More than the standard would exhaust the stack of whoever walks the type.
+    let depth_max = settings.number(TYPE_DEPTH_CONFIG, TYPE_DEPTH_MAX).min(TYPE_DEPTH_MAX);
+    Resolver { known, parts: 0, parts_max, depth_max }.resolve(data_type, 1)
 }
 
 struct Resolver<'a> {
     known: &'a BTreeMap<Name, DataType>,
     parts: usize,
+    parts_max: usize,
+    depth_max: usize,
 }
 
 impl Resolver<'_> {
@@ -51,15 +57,13 @@ impl Resolver<'_> {
 
     fn count(&mut self, depth: usize) -> Result<()> {
         self.parts += 1;
-        if self.parts > TYPE_PARTS_MAX {
-            return Err(SqlError::limit(format!(
-                "The type has more than {TYPE_PARTS_MAX} parts. The limit is the setting '{TYPE_PARTS_CONFIG}'."
-            )));
+        if self.parts > self.parts_max {
+            let most = self.parts_max;
+            return Err(SqlError::limit(format!("The type has more than {most} parts. The limit is the setting '{TYPE_PARTS_CONFIG}'.")));
         }
-        if depth > TYPE_DEPTH_MAX {
-            return Err(SqlError::limit(format!(
-                "The type nests deeper than {TYPE_DEPTH_MAX} levels. The limit is the setting '{TYPE_DEPTH_CONFIG}'."
-            )));
+        if depth > self.depth_max {
+            let most = self.depth_max;
+            return Err(SqlError::limit(format!("The type nests deeper than {most} levels. The limit is the setting '{TYPE_DEPTH_CONFIG}'.")));
         }
         Ok(())
     }

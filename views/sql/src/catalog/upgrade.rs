@@ -2,30 +2,32 @@
 
 use crate::ast::Expression;
 use crate::error::{Result, SqlError};
-use crate::plan::{Aggregate, AggregateCall, DataSource, JoinForm, PersistentPlan, Step};
+use crate::plan::{Aggregate, AggregateCall, DataSource, FormatInfo, JoinForm, PersistentPlan, Step};
 use crate::schema::Column;
 
 /// A source may gain value columns at its end; nothing else may change.
 pub(crate) fn check_source(old: &DataSource, new: &DataSource) -> Result<()> {
-    let refuse = |why: String| Err(SqlError::definition(format!("Cannot upgrade data source: {why}")));
-    let name = old.name.quoted();
-    if old.kind != new.kind {
-        return refuse(format!("DataSource {name} has type = {} while DataSource {name} has type = {}", old.kind, new.kind));
+    let kind = |source: &DataSource| format!("K{}", source.kind);
+    let format = |info: &FormatInfo| info.format.to_string();
+    let window = |source: &DataSource| source.window.map_or("none".to_string(), |window| format!("{} {}", window.window_type, window.size_ms.unwrap_or(0)));
+    let column = |source: &DataSource| source.timestamp.as_ref().map_or("none".to_string(), |timestamp| timestamp.column.to_string());
+    let properties = [
+        ("type", old.kind == new.kind, kind(old), kind(new)),
+        ("topic", old.topic == new.topic, old.topic.clone(), new.topic.clone()),
+        ("key format", old.key_format.format == new.key_format.format, format(&old.key_format), format(&new.key_format)),
+        ("value format", old.value_format.format == new.value_format.format, format(&old.value_format), format(&new.value_format)),
+        ("window", old.window == new.window, window(old), window(new)),
+        ("timestamp column", old.timestamp == new.timestamp, column(old), column(new)),
+    ];
+    let differ = properties.iter().find(|(_, same, ..)| !same).map(|(what, _, old, new)| (*what, old.clone(), new.clone(), String::new()));
+    let schema = || Some(("schema", old.schema.to_string(), new.schema.to_string(), format!(". ({})", schema_fault(old, new)?)));
+    match differ.or_else(schema) {
+        None => Ok(()),
+        Some((what, from, to, why)) => Err(SqlError::definition(format!(
+            "Cannot upgrade data source: DataSource '{}' has {what} = {from} which is not upgradeable to {to}{why}",
+            old.name
+        ))),
     }
-    if old.topic != new.topic {
-        return refuse(format!("DataSource {name} has topic = {} which is not upgradeable to {}", old.topic, new.topic));
-    }
-    if old.key_format.format != new.key_format.format || old.value_format.format != new.value_format.format || old.window != new.window {
-        return refuse(format!("DataSource {name} has a format which is not upgradeable"));
-    }
-    if old.timestamp != new.timestamp {
-        return refuse(format!("DataSource {name} has a timestamp column which is not upgradeable"));
-    }
-    let why = match schema_fault(old, new) {
-        Some(why) => why,
-        None => return Ok(()),
-    };
-    refuse(format!("DataSource '{}' has schema = {} which is not upgradeable to {}. ({why})", old.name, old.schema, new.schema))
 }
 
 fn schema_fault(old: &DataSource, new: &DataSource) -> Option<String> {
@@ -79,12 +81,10 @@ fn check_step(old: &Step, new: &Step) -> Result<()> {
     }
     match (old, new) {
         (Step::Source(old), Step::Source(new)) => {
-            if old.source.name != new.source.name {
-                return Err(not_upgradeable(format!(
-                    "Query must be over the same source: {} vs. {}",
-                    old.source.name.quoted(),
-                    new.source.name.quoted()
-                )));
+            let (old, new) = (&old.source, &new.source);
+            if old.name != new.name || old.topic != new.topic {
+                let step = if old.is_table() { "TableSource" } else { "StreamSource" };
+                return Err(differ(step, "topicName", &old.topic, &new.topic));
             }
             Ok(())
         }

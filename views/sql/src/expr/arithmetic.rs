@@ -122,7 +122,7 @@ impl Arithmetic {
             }
             Domain::Text => {
                 let (Value::String(a), Value::String(b)) = (left, right) else { return Ok(Value::Null) };
-                super::check_result_size(0, a.len() + b.len())?;
+                scope.context.check_result(0, a.len() + b.len())?;
                 Ok(Value::string([a.as_ref(), b.as_ref()].concat()))
             }
         }

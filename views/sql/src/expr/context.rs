@@ -15,25 +15,49 @@ impl EvalError {
     }
 }
 
-/// The most bytes that one function call may produce; a larger result is an error naming this limit.
-pub const RESULT_BYTES_MAX: usize = 16 << 20;
+/// How large values and rows may become. More is an error that names the setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeLimits {
+    /// Of what one function call makes.
+    pub bytes_max: usize,
+    /// Of the collection that one function call makes.
+    pub elements_max: usize,
+    /// Of a row that is written, key and value together.
+    pub row_bytes_max: usize,
+}
 
-/// The most elements that one function call may produce.
-pub const RESULT_ELEMENTS_MAX: usize = 1 << 20;
+impl SizeLimits {
+    pub const BYTES_CONFIG: &'static str = "views.function.result.bytes.max";
+    pub const ELEMENTS_CONFIG: &'static str = "views.function.result.elements.max";
+    pub const ROW_CONFIG: &'static str = "views.row.bytes.max";
+    pub const STANDARD: SizeLimits = SizeLimits { bytes_max: 16 << 20, elements_max: 1 << 20, row_bytes_max: 32 << 20 };
 
-/// Refuses results that would not fit the limits above; `elements` and `bytes` are what the call is about to make.
-pub fn check_result_size(elements: usize, bytes: usize) -> Result<(), EvalError> {
-    if elements > RESULT_ELEMENTS_MAX {
-        return Err(EvalError::new(format!(
-            "a function may produce at most {RESULT_ELEMENTS_MAX} elements, but {elements} were asked for"
-        )));
+    /// From properties by name; what is not set, or no number, has the standard.
+    pub fn from_properties<'a>(get: impl Fn(&str) -> Option<&'a str>) -> SizeLimits {
+        let number = |config: &str, standard: usize| get(config).and_then(|value| value.trim().parse().ok()).unwrap_or(standard);
+        SizeLimits {
+            bytes_max: number(SizeLimits::BYTES_CONFIG, SizeLimits::STANDARD.bytes_max),
+            elements_max: number(SizeLimits::ELEMENTS_CONFIG, SizeLimits::STANDARD.elements_max),
+            row_bytes_max: number(SizeLimits::ROW_CONFIG, SizeLimits::STANDARD.row_bytes_max),
+        }
     }
-    if bytes > RESULT_BYTES_MAX {
-        return Err(EvalError::new(format!(
-            "a function may produce at most {RESULT_BYTES_MAX} bytes, but {bytes} were asked for"
-        )));
+
+    /// Refuses what a call would make too large; `elements` and `bytes` are what it is about to make.
+    pub fn check(&self, elements: usize, bytes: usize) -> Result<(), EvalError> {
+        refuse("a function's result", elements, "elements", self.elements_max, SizeLimits::ELEMENTS_CONFIG)?;
+        refuse("a function's result", bytes, "bytes", self.bytes_max, SizeLimits::BYTES_CONFIG)
     }
-    Ok(())
+
+    pub fn check_row(&self, bytes: usize) -> Result<(), EvalError> {
+        refuse("a row", bytes, "bytes", self.row_bytes_max, SizeLimits::ROW_CONFIG)
+    }
+}
+
+fn refuse(what: &str, found: usize, of: &str, most: usize, config: &str) -> Result<(), EvalError> {
+    if found <= most {
+        return Ok(());
+    }
+    Err(EvalError::new(format!("{what} of {found} {of} is larger than the {most} that are allowed. The limit is the setting '{config}'.")))
 }
 
 /// Time, chance and the error log of one evaluation. The caller gives both seeds, so that a replay gives the same rows.
@@ -42,12 +66,24 @@ pub struct EvalContext {
     now_ms: i64,
     random: Cell<u64>,
     swallowed: RefCell<Vec<EvalError>>,
+    limits: SizeLimits,
 }
 
 impl EvalContext {
     /// `now_ms` answers UNIX_TIMESTAMP() and UNIX_DATE(); `seed` feeds RANDOM() and UUID().
     pub fn new(now_ms: i64, seed: u64) -> Self {
-        EvalContext { now_ms, random: Cell::new(seed), swallowed: RefCell::new(Vec::new()) }
+        EvalContext { now_ms, random: Cell::new(seed), swallowed: RefCell::new(Vec::new()), limits: SizeLimits::STANDARD }
+    }
+
+    /// With other limits than the standard ones.
+    pub fn limited(mut self, limits: SizeLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Refuses results that are too large, before they are made.
+    pub fn check_result(&self, elements: usize, bytes: usize) -> Result<(), EvalError> {
+        self.limits.check(elements, bytes)
     }
 
     pub fn now_ms(&self) -> i64 {

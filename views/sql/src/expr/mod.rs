@@ -25,7 +25,7 @@ use crate::types::SqlType;
 use crate::value::Value;
 
 pub use compile_call::compile_table_call;
-pub use context::{EvalContext, EvalError, RESULT_BYTES_MAX, RESULT_ELEMENTS_MAX, check_result_size};
+pub use context::{EvalContext, EvalError, SizeLimits};
 pub use literal::coerce_literal;
 
 use eval::{Node, Scope};

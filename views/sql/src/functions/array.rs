@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::call::{Call, Row, lenient, strict};
 use crate::cast::value_text;
-use crate::expr::{EvalError, check_result_size};
+use crate::expr::EvalError;
 use crate::types::SqlType;
 use crate::value::Value;
 use crate::value_order::natural_order;
@@ -33,7 +33,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         about: "The elements of the first array, then those of the second.",
         overloads: &[lenient("(left ARRAY<T>, right ARRAY<T>) -> ARRAY<T>", |call| match (call.value(0), call.value(1)) {
             (Value::Array(left), Value::Array(right)) => {
-                check_result_size(left.len() + right.len(), 0)?;
+                call.context.check_result(left.len() + right.len(), 0)?;
                 Ok(Value::array(left.iter().chain(right.iter()).cloned()))
             }
             (Value::Null, right) => Ok(right.clone()),
@@ -163,7 +163,7 @@ fn join(call: &Call<'_>) -> Result<Value, EvalError> {
         other => value_text(other, element),
     };
     let texts: Vec<String> = values.iter().map(text_of).collect();
-    check_result_size(0, texts.iter().map(|text| text.len() + delimiter.len()).sum())?;
+    call.context.check_result(0, texts.iter().map(|text| text.len() + delimiter.len()).sum())?;
     Ok(texts.join(delimiter).into())
 }
 
@@ -208,6 +208,6 @@ fn series(call: &Call<'_>, value: fn(i64) -> Value) -> Result<Value, EvalError> 
         return Err(EvalError::new(format!("GENERATE_SERIES step has a {order} sign, but the end is {sign} than the start")));
     }
     let count = span / i128::from(step) + 1;
-    check_result_size(usize::try_from(count).unwrap_or(usize::MAX), 0)?;
+    call.context.check_result(usize::try_from(count).unwrap_or(usize::MAX), 0)?;
     Ok(Value::array((0..count as i64).map(|n| value(start.wrapping_add(n.wrapping_mul(step))))))
 }

@@ -2,7 +2,7 @@
 
 use super::call::{Row, lenient, strict};
 use crate::cast::{base64, from_base64};
-use crate::expr::{EvalError, check_result_size};
+use crate::expr::EvalError;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     Row {
@@ -11,7 +11,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         about: "A text from one encoding (hex, utf8, ascii, base64) in another.",
         overloads: &[strict("(str STRING, inputEncoding STRING, outputEncoding STRING) -> STRING", |call| {
             let bytes = decode(call.str(0)?, encoding(call.str(1)?)?)?;
-            check_result_size(0, bytes.len() * 2)?;
+            call.context.check_result(0, bytes.len() * 2)?;
             Ok(encode(&bytes, encoding(call.str(2)?)?).into())
         })],
     },
@@ -28,7 +28,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         category: "BYTES",
         about: "The text of bytes in an encoding: hex (upper case), utf8, ascii or base64.",
         overloads: &[strict("(value BYTES, encoding STRING) -> STRING", |call| {
-            check_result_size(0, call.bytes(0)?.len() * 2)?;
+            call.context.check_result(0, call.bytes(0)?.len() * 2)?;
             Ok(match encoding(call.str(1)?)? {
                 Encoding::Hex => encode(call.bytes(0)?, Encoding::Hex).to_uppercase(),
                 Encoding::Base64 => in_lines(&base64(call.bytes(0)?)),

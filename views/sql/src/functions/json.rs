@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::call::{Call, Row, lenient, strict};
 use super::json_path::Path;
 use crate::cast::{base64, date_text, double_text, time_text, timestamp_text};
-use crate::expr::{EvalError, check_result_size};
+use crate::expr::EvalError;
 use crate::types::SqlType;
 use crate::value::Value;
 
@@ -48,11 +48,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
     Row {
         name: "JSON_ITEMS",
         category: "JSON",
-        about: "The objects of a JSON array, each as a JSON text; null when an element is no object.",
+        about: "The elements of a JSON array, each as a JSON text; null when the text is no array.",
         overloads: &[strict("(jsonItems STRING) -> ARRAY<STRING>", |call| match parse(call.str(0)?)? {
-            Json::Array(items) if items.iter().all(Json::is_object) => {
-                Ok(Value::array(items.iter().map(|item| json_text(item).into())))
-            }
+            Json::Array(items) => Ok(Value::array(items.iter().map(|item| json_text(item).into()))),
             _ => Ok(Value::Null),
         })],
     },
@@ -81,7 +79,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         category: "JSON",
         about: "The value as a JSON text.",
         overloads: &[lenient("(input T) -> STRING", |call| {
-            check_result_size(0, call.value(0).size_bytes())?;
+            call.context.check_result(0, call.value(0).size_bytes())?;
             let mut text = String::new();
             let sql_type = call.types.first().cloned().flatten().unwrap_or(SqlType::String);
             write_value(&mut text, call.value(0), &sql_type);
@@ -205,7 +203,7 @@ fn concat(call: &Call<'_>) -> Result<Value, EvalError> {
         )
     };
     let text = json_text(&merged);
-    check_result_size(0, text.len())?;
+    call.context.check_result(0, text.len())?;
     Ok(text.into())
 }
 

@@ -1,7 +1,6 @@
 //! Maps. Their order is Java's (see `value_order`), so that arrays made of them are those of ksqlDB.
 
 use super::call::{Row, lenient, strict};
-use crate::expr::check_result_size;
 use crate::value::Value;
 
 const ENTRIES: fn(&super::call::Call<'_>) -> Result<Value, crate::expr::EvalError> = |call| {
@@ -34,7 +33,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         overloads: &[lenient("(map1 MAP<STRING, T>, map2 MAP<STRING, T>) -> MAP<STRING, T>", |call| {
             match (call.value(0), call.value(1)) {
                 (Value::Map(first), Value::Map(second)) => {
-                    check_result_size(first.len() + second.len(), 0)?;
+                    call.context.check_result(first.len() + second.len(), 0)?;
                     Ok(Value::map(first.iter().chain(second.iter()).map(|(k, v)| (k.clone(), v.clone()))))
                 }
                 (Value::Null, second) => Ok(second.clone()),
@@ -47,7 +46,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
         category: "MAP",
         about: "A map of the keys in one array to the values in another.",
         overloads: &[strict("(keys ARRAY<STRING>, values ARRAY<T>) -> MAP<STRING, T>", |call| {
-            Ok(Value::map(call.array(0)?.iter().cloned().zip(call.array(1)?.iter().cloned())))
+            // A key beyond the last value has none.
+            let values = call.array(1)?.iter().cloned().chain(std::iter::repeat(Value::Null));
+            Ok(Value::map(call.array(0)?.iter().cloned().zip(values)))
         })],
     },
     Row {

@@ -1,10 +1,10 @@
 //! The registry of functions: scalar, table and aggregate, each family in its own file as a table of rows.
 //!
 //! Invariants: names are looked up without regard to case; an overload's arguments reach its body converted to
-//! the parameters' types; bodies never panic and bound what they produce ([`check_result_size`]).
+//! the parameters' types; bodies never panic and bound what they produce ([`SizeLimits`]).
 //! Absences: no clock and no randomness (see [`EvalContext`]), no user-defined code.
 //!
-//! [`check_result_size`]: crate::expr::check_result_size
+//! [`SizeLimits`]: crate::expr::SizeLimits
 //! [`EvalContext`]: crate::expr::EvalContext
 
 pub mod aggregate;

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Row, strict};
 use super::string::{utf16_len, utf16_slice};
-use crate::expr::{EvalError, check_result_size};
+use crate::expr::EvalError;
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -29,7 +29,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
 /// The wanted length, or nothing when the call has no meaning.
 fn target(call: &Call<'_>, padding_empty: bool) -> Result<Option<usize>, EvalError> {
     let Ok(target) = usize::try_from(call.int(1)?) else { return Ok(None) };
-    check_result_size(0, target)?;
+    call.context.check_result(0, target)?;
     Ok(Some(target).filter(|_| !padding_empty))
 }
 

@@ -5,7 +5,7 @@ use fancy_regex::{Regex, RegexBuilder};
 
 use super::call::{Call, Row, strict};
 use super::java_regex::translate;
-use crate::expr::{EvalError, check_result_size};
+use crate::expr::EvalError;
 use crate::value::Value;
 
 /// Steps of backtracking before a match is given up.
@@ -77,7 +77,7 @@ fn extract_all(call: &Call<'_>) -> Result<Value, EvalError> {
     for captures in regex.captures_iter(call.str(1)?) {
         let captures = captures.map_err(failed)?;
         found.push(captures.get(group).map(|part| part.as_str()).into());
-        check_result_size(found.len(), 0)?;
+        call.context.check_result(found.len(), 0)?;
     }
     Ok(Value::array(found))
 }
@@ -118,7 +118,7 @@ fn replace(call: &Call<'_>) -> Result<Value, EvalError> {
         result.push_str(&text[end..whole.start()]);
         expand(replacement, &captures, &mut result)?;
         end = whole.end();
-        check_result_size(0, result.len())?;
+        call.context.check_result(0, result.len())?;
     }
     result.push_str(&text[end..]);
     Ok(result.into())
@@ -126,7 +126,7 @@ fn replace(call: &Call<'_>) -> Result<Value, EvalError> {
 
 fn split(call: &Call<'_>) -> Result<Value, EvalError> {
     let text = call.str(0)?;
-    check_result_size(text.len(), 0)?;
+    call.context.check_result(text.len(), 0)?;
     let regex = call.prepared(call.str(1)?, compile)?;
     let (mut parts, mut end) = (Vec::new(), 0);
     for found in regex.find_iter(text) {

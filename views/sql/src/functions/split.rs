@@ -1,7 +1,7 @@
 //! SPLIT and SPLIT_TO_MAP.
 
 use super::call::{Call, Row, strict};
-use crate::expr::{EvalError, check_result_size};
+use crate::expr::EvalError;
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
 
 fn split_text(call: &Call<'_>) -> Result<Value, EvalError> {
     let (text, delimiter) = (call.str(0)?, call.str(1)?);
-    check_result_size(text.len(), 0)?;
+    call.context.check_result(text.len(), 0)?;
     if delimiter.is_empty() && !text.is_empty() {
         return Ok(Value::array(text.chars().map(|c| Value::string(c.to_string()))));
     }
@@ -39,7 +39,7 @@ fn split_text(call: &Call<'_>) -> Result<Value, EvalError> {
 
 fn split_bytes(call: &Call<'_>) -> Result<Value, EvalError> {
     let (bytes, delimiter) = (call.bytes(0)?, call.bytes(1)?);
-    check_result_size(bytes.len(), 0)?;
+    call.context.check_result(bytes.len(), 0)?;
     if delimiter.is_empty() && !bytes.is_empty() {
         return Ok(Value::array((0..bytes.len()).map(|at| Value::Bytes(bytes.slice(at..at + 1)))));
     }

@@ -1,7 +1,7 @@
 //! Strings. Positions and lengths count UTF-16 units, as Java's do.
 
 use super::call::{Call, Row, lenient, strict};
-use crate::expr::{EvalError, check_result_size};
+use crate::expr::EvalError;
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -57,11 +57,13 @@ pub(super) const FUNCTIONS: &[Row] = &[
         category: "STRING",
         about: "All arguments after the first joined, with the first between them; nulls are skipped.",
         overloads: &[
-            lenient("(separator STRING, inputs STRING...) -> STRING", |call| match call.value(0) {
+            lenient("(inputs STRING...) -> STRING", |call| match call.value(0) {
+                _ if call.len() < 2 => Err(too_few()),
                 Value::Null => Ok(Value::Null),
                 _ => concat_text(call, 1, call.str(0)?),
             }),
-            lenient("(separator BYTES, inputs BYTES...) -> BYTES", |call| match call.value(0) {
+            lenient("(inputs BYTES...) -> BYTES", |call| match call.value(0) {
+                _ if call.len() < 2 => Err(too_few()),
                 Value::Null => Ok(Value::Null),
                 _ => concat_bytes(call, 1, call.bytes(0)?),
             }),
@@ -122,6 +124,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
     },
 ];
 
+fn too_few() -> EvalError {
+    EvalError::new("Function Concat_WS expects at least two input arguments.")
+}
+
 pub(super) fn utf16_len(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.chars().map(char::len_utf16).sum() }
 }
@@ -157,7 +163,7 @@ fn subbytes(call: &Call<'_>) -> Result<Value, EvalError> {
 
 fn concat_text(call: &Call<'_>, from: usize, separator: &str) -> Result<Value, EvalError> {
     let parts: Vec<&str> = call.arguments.iter().skip(from).filter_map(Value::as_str).collect();
-    check_result_size(0, parts.iter().map(|part| part.len() + separator.len()).sum())?;
+    call.context.check_result(0, parts.iter().map(|part| part.len() + separator.len()).sum())?;
     Ok(parts.join(separator).into())
 }
 
@@ -167,7 +173,7 @@ fn concat_bytes(call: &Call<'_>, from: usize, separator: &[u8]) -> Result<Value,
         _ => None,
     });
     let parts: Vec<&[u8]> = parts.collect();
-    check_result_size(0, parts.iter().map(|part| part.len() + separator.len()).sum())?;
+    call.context.check_result(0, parts.iter().map(|part| part.len() + separator.len()).sum())?;
     Ok(parts.join(separator).into())
 }
 
@@ -218,11 +224,9 @@ fn instr(call: &Call<'_>) -> Result<Value, EvalError> {
 
 fn replace(call: &Call<'_>) -> Result<Value, EvalError> {
     let (text, old, new) = (call.str(0)?, call.str(1)?, call.str(2)?);
-    if old.is_empty() {
-        return Ok(text.into());
-    }
+    // As in Java an empty text occurs before and behind every character.
     let grown = text.matches(old).count().saturating_mul(new.len());
-    check_result_size(0, text.len().saturating_add(grown))?;
+    call.context.check_result(0, text.len().saturating_add(grown))?;
     Ok(text.replace(old, new).into())
 }
 

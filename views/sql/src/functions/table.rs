@@ -1,7 +1,7 @@
 //! Table functions: their ARRAY result becomes rows.
 
 use super::call::{Call, Row, strict};
-use crate::expr::{EvalError, check_result_size};
+use crate::expr::EvalError;
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -24,7 +24,7 @@ fn cube(call: &Call<'_>) -> Result<Value, EvalError> {
     let columns = call.array(0)?;
     let present = columns.iter().filter(|column| !column.is_null()).count();
     let rows = 1usize.checked_shl(present as u32).filter(|_| present < 32).unwrap_or(usize::MAX);
-    check_result_size(rows.saturating_mul(columns.len().max(1)), 0)?;
+    call.context.check_result(rows.saturating_mul(columns.len().max(1)), 0)?;
     Ok(Value::array((0..rows).map(|row| {
         let mut bit = present;
         Value::array(columns.iter().map(|column| {

@@ -31,6 +31,8 @@ fn strings() {
         ("INSTR('abc', 'z')", "INTEGER 0"),
         ("INSTR(NS, 'z')", "INTEGER 0"),
         ("REPLACE('anaconda', 'a', 'o')", "STRING onocondo"),
+        ("REPLACE('ab', '', '-')", "STRING -a-b-"),
+        ("CONCAT_WS('-')", "ERROR"),
         ("CHR(75)", "STRING K"),
         ("CHR('\\u004B')", "STRING K"),
         ("CHR('\\uD83D\\uDE00!')", "STRING 😀!"),
@@ -142,6 +144,7 @@ fn arrays_and_maps() {
         ("MAP_VALUES(M)", "ARRAY<INTEGER> [1, 2]"),
         ("MAP_UNION(M, MAP('x' := 9))", "MAP<STRING, INTEGER> {x=9, y=2}"),
         ("AS_MAP(ARRAY['a', 'b'], ARRAY[1, 2])", "MAP<STRING, INTEGER> {a=1, b=2}"),
+        ("AS_MAP(ARRAY['a', 'b'], ARRAY[1])", "MAP<STRING, INTEGER> {a=1, b=null}"),
         ("ENTRIES(M, true)", "ARRAY<STRUCT<`K` STRING, `V` INTEGER>> [Struct{K=x,V=1}, Struct{K=y,V=2}]"),
     ]);
 }
@@ -166,7 +169,7 @@ fn json() {
         ("JSON_CONCAT('[1, 2]', '{\"a\": 1}', '4')", "STRING [1,2,{\"a\":1},4]"),
         ("JSON_CONCAT('1', '')", "STRING NULL"),
         ("JSON_ITEMS('[{\"a\": 1}]')", "ARRAY<STRING> [{\"a\":1}]"),
-        ("JSON_ITEMS('[{\"a\": 1}, \"x\"]')", "ARRAY<STRING> NULL"),
+        ("JSON_ITEMS('[{\"a\": 1}, \"x\", 2]')", "ARRAY<STRING> [{\"a\":1}, \"x\", 2]"),
         ("JSON_KEYS('{\"b\": 1, \"a\": 2}')", "ARRAY<STRING> [b, a]"),
         ("JSON_RECORDS('{\"a\": 1, \"b\": \"x\"}')", "MAP<STRING, STRING> {a=1, b=x}"),
         ("TO_JSON_STRING(ST)", "STRING {\"CITY\":\"Ulm\",\"ZIP\":89073}"),

@@ -62,7 +62,7 @@ impl Planner<'_> {
 
     fn table_call(&self, function: &Name, arguments: &[Expression], column: Name, scope: &Scope, input: &Schema) -> Result<TableCall> {
         if let Some(inner) = arguments.iter().find_map(|argument| self.table_function_in(argument)) {
-            return Err(SqlError::statement(format!("Table functions can not be nested: {function}({inner}(..))")));
+            return Err(SqlError::statement(format!("Table functions can not be nested: {function}({inner}())")));
         }
         let arguments = arguments.iter().map(|argument| scope.row(argument)).collect::<Result<Vec<_>>>()?;
         let result = self.table_result(function, &arguments, input)?;

@@ -27,6 +27,7 @@ impl Planner<'_> {
     /// `index` is the joined source's place in the scope.
     pub(crate) fn join_condition(&self, join: &Join, scope: &Scope, index: usize) -> Result<Condition> {
         let on = self.prepare(&join.criteria.on, scope, Clause::JoinOn)?;
+        self.check_only_scalars(&on, Clause::JoinOn)?;
         let (first, second) = match &on {
             Expression::Comparison { operator: ComparisonOperator::Equal, left, right, .. } => ((**left).clone(), (**right).clone()),
             Expression::Logical { .. } => {

@@ -21,7 +21,7 @@ pub(crate) fn check_joins(query: &Query, settings: &Settings) -> Result<()> {
 }
 
 fn check(count: usize, what: &str, settings: &Settings, config: &str, standard: usize) -> Result<()> {
-    let most = settings.get(config).and_then(|limit| limit.trim().parse().ok()).unwrap_or(standard);
+    let most = settings.number(config, standard);
     if count <= most {
         return Ok(());
     }

@@ -86,7 +86,7 @@ impl Planner<'_> {
         expression.rewrite(&mut |part| match part {
             Expression::Cast { value, data_type } => {
                 let value = Box::new(self.resolve_types((**value).clone())?);
-                let data_type = self.catalog.resolve_type(data_type)?;
+                let data_type = self.catalog.resolve_type(data_type, self.settings)?;
                 Ok(Some(Expression::Cast { value, data_type }))
             }
             _ => Ok(None),

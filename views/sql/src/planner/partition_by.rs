@@ -2,6 +2,7 @@
 
 use crate::ast::{Expression, PartitionBy as PartitionClause};
 use crate::error::{Result, SqlError};
+use crate::format::bare;
 use crate::functions::FunctionKind;
 use crate::plan::{PartitionBy, SourceColumn, SourceKind, Step};
 use crate::planner::Planner;
@@ -57,7 +58,7 @@ impl Planner<'_> {
 
     pub(crate) fn partition(&self, keyed: Keyed, expressions: &[Expression], items: &[Item], scope: &Scope) -> Result<Keyed> {
         if keyed.step.kind() == SourceKind::Table {
-            return Err(SqlError::statement("PARTITION BY can only be used on streams: the key of a table cannot be changed."));
+            return Err(fixed_key(&keyed, expressions, scope));
         }
         let unchanged = matches!(expressions, [only] if keyed.is_key(only));
         if unchanged {
@@ -102,4 +103,16 @@ impl Planner<'_> {
     pub(crate) fn is_aggregate(&self, name: &crate::name::Name) -> bool {
         self.function_kind(name) == Some(FunctionKind::Aggregate)
     }
+}
+
+/// A table's rows are found by their key, which therefore stays.
+fn fixed_key(keyed: &Keyed, expressions: &[Expression], scope: &Scope) -> SqlError {
+    let why = match keyed.keys.as_slice() {
+        [key] => {
+            let wanted: Vec<String> = expressions.iter().map(|expression| scope.row(expression).map_or_else(|_| bare(expression), |row| bare(&row))).collect();
+            format!("make sure that the criteria uses the TABLE's key column {} instead of [{}]", key.row, wanted.join(", "))
+        }
+        _ => "joins on tables with multiple columns is not yet supported.".to_string(),
+    };
+    SqlError::statement(format!("Cannot repartition a TABLE source. If this is a join, {why}"))
 }

@@ -7,6 +7,7 @@ mod node;
 mod replication;
 mod security;
 mod tiered;
+mod views;
 
 use super::key::Key;
 
@@ -19,4 +20,5 @@ pub const BROKER: &[(&str, &[Key])] = &[
     ("Groups and transactions", groups::KEYS),
     ("Security and quotas", security::KEYS),
     ("Tiered storage", tiered::KEYS),
+    ("Views", views::KEYS),
 ];

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{AggregateRow, Aggregator, Site, first, items};
-use crate::expr::{EvalError, check_result_size};
+use super::distinct::hash_of;
+use super::{AggregateRow, Aggregator, Site, chunks, first, items};
+use crate::expr::{EvalError, SizeLimits};
 use crate::types::SqlType;
 use crate::value::{MapValue, Value};
 
@@ -33,73 +34,153 @@ pub(super) const FUNCTIONS: &[AggregateRow] = &[
     },
 ];
 
+/// What both keep of their call.
 #[derive(Debug)]
-struct Collect {
-    set: bool,
+struct Bound {
     limit: usize,
+    sizes: SizeLimits,
     state_type: SqlType,
+    result_type: SqlType,
 }
 
-fn collect(site: &Site<'_>, set: bool, limit: usize) -> Result<Arc<dyn Aggregator>, String> {
-    let element = site.types.first().cloned().ok_or("one column is needed")?;
-    Ok(Arc::new(Collect { set, limit, state_type: SqlType::array(element) }))
+fn element_type(site: &Site<'_>) -> Result<SqlType, String> {
+    site.types.first().cloned().ok_or_else(|| "one column is needed".to_owned())
 }
+
+#[derive(Debug)]
+struct CollectList(Bound);
 
 fn collect_list(site: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
-    collect(site, false, site.settings.collect_list_limit)
+    let element = element_type(site)?;
+    Ok(Arc::new(CollectList(Bound {
+        limit: site.settings.collect_list_limit,
+        sizes: site.settings.sizes,
+        state_type: chunks::state_type(element.clone()),
+        result_type: SqlType::array(element),
+    })))
 }
 
-fn collect_set(site: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
-    collect(site, true, site.settings.collect_set_limit)
-}
-
-impl Aggregator for Collect {
+impl Aggregator for CollectList {
     fn state_type(&self) -> &SqlType {
-        &self.state_type
+        &self.0.state_type
     }
 
     fn result_type(&self) -> &SqlType {
-        &self.state_type
+        &self.0.result_type
     }
 
     fn initial(&self) -> Value {
-        Value::array([])
+        chunks::empty()
     }
 
     fn add(&self, state: Value, arguments: &[Value], _: i64) -> Result<Value, EvalError> {
-        let (known, value) = (items(&state), first(arguments));
-        if known.len() >= self.limit || self.set && known.contains(value) {
+        let known = chunks::len(&state);
+        if known >= self.0.limit {
             return Ok(state);
         }
-        check_result_size(known.len() + 1, 0)?;
-        Ok(Value::array(known.iter().chain([value]).cloned()))
+        self.0.sizes.check(known + 1, 0)?;
+        Ok(chunks::push(&state, first(arguments).clone()))
     }
 
     fn can_undo(&self) -> bool {
-        !self.set
+        true
     }
 
     /// Which of several equal values was meant is not known: the last one goes.
     fn undo(&self, state: Value, arguments: &[Value]) -> Result<Value, EvalError> {
-        let mut known = items(&state).to_vec();
+        let mut known: Vec<Value> = chunks::iter(&state).cloned().collect();
         if let Some(position) = known.iter().rposition(|value| value == first(arguments)) {
             known.remove(position);
         }
-        Ok(Value::array(known))
+        Ok(chunks::collect(known))
     }
 
     fn merge(&self, left: Value, right: Value) -> Result<Value, EvalError> {
-        let mut known = items(&left).to_vec();
-        for value in items(&right) {
-            if known.len() >= self.limit {
-                break;
-            }
-            if !self.set || !known.contains(value) {
-                known.push(value.clone());
-            }
+        let both = chunks::iter(&left).chain(chunks::iter(&right)).take(self.0.limit.max(chunks::len(&left)));
+        let merged: Vec<Value> = both.cloned().collect();
+        self.0.sizes.check(merged.len(), 0)?;
+        Ok(chunks::collect(merged))
+    }
+
+    fn result(&self, state: &Value) -> Result<Value, EvalError> {
+        Ok(chunks::array(state))
+    }
+
+    fn intermediate_type(&self) -> SqlType {
+        self.0.result_type.clone()
+    }
+}
+
+/// The state is a struct of the values in order and of an index: their places by the value's hash.
+#[derive(Debug)]
+struct CollectSet(Bound);
+
+/// Buckets of the index. With a hundred thousand values a look-up compares some four hundred.
+const BUCKETS: usize = 256;
+
+fn collect_set(site: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
+    let element = element_type(site)?;
+    let index = SqlType::array(SqlType::array(SqlType::Integer));
+    Ok(Arc::new(CollectSet(Bound {
+        limit: site.settings.collect_set_limit,
+        sizes: site.settings.sizes,
+        state_type: SqlType::structure([("VALUES", chunks::state_type(element.clone())), ("INDEX", index)]),
+        result_type: SqlType::array(element),
+    })))
+}
+
+impl CollectSet {
+    fn parts(state: &Value) -> (&Value, &[Value]) {
+        match items(state) {
+            [values, index] => (values, items(index)),
+            _ => (&Value::Null, &[]),
         }
-        check_result_size(known.len(), 0)?;
-        Ok(Value::array(known))
+    }
+
+    /// The state with the value, which is new and for which there is room.
+    fn with(&self, state: &Value, value: &Value) -> Result<Value, EvalError> {
+        let (values, index) = Self::parts(state);
+        let count = chunks::len(values);
+        let bucket = hash_of(value) as usize % BUCKETS;
+        let places = index.get(bucket).map_or(&[][..], items);
+        if places.iter().any(|place| place.as_i64().and_then(|place| chunks::at(values, place as usize)) == Some(value)) || count >= self.0.limit {
+            return Ok(state.clone());
+        }
+        self.0.sizes.check(count + 1, 0)?;
+        let place = i32::try_from(count).map_err(|_| EvalError::new("a set cannot have so many values"))?;
+        let longer = Value::array(places.iter().cloned().chain([Value::Int(place)]));
+        let index = (0..BUCKETS).map(|at| if at == bucket { longer.clone() } else { index.get(at).cloned().unwrap_or_else(|| Value::array([])) });
+        Ok(Value::structure([chunks::push(values, value.clone()), Value::array(index)]))
+    }
+}
+
+impl Aggregator for CollectSet {
+    fn state_type(&self) -> &SqlType {
+        &self.0.state_type
+    }
+
+    fn result_type(&self) -> &SqlType {
+        &self.0.result_type
+    }
+
+    fn initial(&self) -> Value {
+        Value::structure([chunks::empty(), Value::array([])])
+    }
+
+    fn add(&self, state: Value, arguments: &[Value], _: i64) -> Result<Value, EvalError> {
+        self.with(&state, first(arguments))
+    }
+
+    fn merge(&self, left: Value, right: Value) -> Result<Value, EvalError> {
+        chunks::iter(Self::parts(&right).0).try_fold(left, |merged, value| self.with(&merged, value))
+    }
+
+    fn result(&self, state: &Value) -> Result<Value, EvalError> {
+        Ok(chunks::array(Self::parts(state).0))
+    }
+
+    fn intermediate_type(&self) -> SqlType {
+        self.0.result_type.clone()
     }
 }
 
@@ -164,6 +245,7 @@ impl Aggregator for Histogram {
 
 #[derive(Debug)]
 struct Attr {
+    sizes: SizeLimits,
     sql_type: SqlType,
     state_type: SqlType,
 }
@@ -171,7 +253,7 @@ struct Attr {
 fn attr(site: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
     let sql_type = site.types.first().cloned().ok_or("one column is needed")?;
     let entry = SqlType::structure([("VALUE", sql_type.clone()), ("COUNT", SqlType::BigInt)]);
-    Ok(Arc::new(Attr { sql_type, state_type: SqlType::array(entry) }))
+    Ok(Arc::new(Attr { sizes: site.settings.sizes, sql_type, state_type: SqlType::array(entry) }))
 }
 
 impl Attr {
@@ -204,7 +286,7 @@ impl Aggregator for Attr {
     }
 
     fn add(&self, state: Value, arguments: &[Value], _: i64) -> Result<Value, EvalError> {
-        check_result_size(items(&state).len() + 1, 0)?;
+        self.sizes.check(items(&state).len() + 1, 0)?;
         Ok(Self::moved(&state, first(arguments), 1))
     }
 

@@ -69,7 +69,8 @@ impl Hasher for StableHasher {
     }
 }
 
-fn hash_of(value: &Value) -> u64 {
+/// Never changes: it is written in states.
+pub(super) fn hash_of(value: &Value) -> u64 {
     let mut hasher = StableHasher(0xcbf2_9ce4_8422_2325);
     value.hash(&mut hasher);
     hasher.finish()

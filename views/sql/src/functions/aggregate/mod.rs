@@ -5,6 +5,7 @@
 //! (mostly nulls); an aggregator that [`Aggregator::can_undo`] takes any added row back. Absences: no windows, no
 //! groups, no storage.
 
+mod chunks;
 mod collect;
 mod distinct;
 mod extremes;
@@ -12,13 +13,14 @@ mod numeric;
 mod offset;
 mod statistics;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::registry::{OverloadInfo, Registry};
 use super::resolve::{Argument, resolve};
 use super::signature::Signature;
-use crate::expr::EvalError;
+use crate::expr::{EvalError, SizeLimits};
 use crate::types::SqlType;
 use crate::value::Value;
 
@@ -61,30 +63,34 @@ pub struct FunctionSettings {
     pub collect_list_limit: usize,
     /// `ksql.functions.collect_set.limit`
     pub collect_set_limit: usize,
+    /// Of every function, aggregates among them.
+    pub sizes: SizeLimits,
 }
 
 impl Default for FunctionSettings {
     fn default() -> Self {
-        FunctionSettings { collect_list_limit: i32::MAX as usize, collect_set_limit: i32::MAX as usize }
+        FunctionSettings {
+            collect_list_limit: i32::MAX as usize,
+            collect_set_limit: i32::MAX as usize,
+            sizes: SizeLimits::STANDARD,
+        }
     }
 }
 
 impl FunctionSettings {
     /// From properties by name; others are left alone, and a negative limit means none.
     pub fn from_properties<'a>(properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut settings = FunctionSettings::default();
-        for (name, value) in properties {
-            let limit = || match value.trim().parse::<i64>() {
-                Ok(limit) if limit >= 0 => limit as usize,
-                _ => i32::MAX as usize,
-            };
-            match name {
-                "ksql.functions.collect_list.limit" => settings.collect_list_limit = limit(),
-                "ksql.functions.collect_set.limit" => settings.collect_set_limit = limit(),
-                _ => {}
-            }
+        let given: BTreeMap<&str, &str> = properties.into_iter().collect();
+        let limit = |name: &str, standard: usize| match given.get(name).map(|value| value.trim().parse::<i64>()) {
+            Some(Ok(limit)) if limit >= 0 => limit as usize,
+            _ => standard,
+        };
+        let none = FunctionSettings::default();
+        FunctionSettings {
+            collect_list_limit: limit("ksql.functions.collect_list.limit", none.collect_list_limit),
+            collect_set_limit: limit("ksql.functions.collect_set.limit", none.collect_set_limit),
+            sizes: SizeLimits::from_properties(|name| given.get(name).copied()),
         }
-        settings
     }
 }
 

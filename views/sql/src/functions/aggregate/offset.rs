@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{AggregateRow, Aggregator, Site, first, items};
-use crate::expr::{EvalError, RESULT_ELEMENTS_MAX};
+use crate::expr::{EvalError, SizeLimits};
 use crate::types::SqlType;
 use crate::value::Value;
 
@@ -46,12 +46,16 @@ struct ByOffset {
 fn by_offset(site: &Site<'_>, earliest: bool) -> Result<Arc<dyn Aggregator>, String> {
     let value = site.types.first().cloned().ok_or("one column is needed")?;
     let (mut count, mut ignore_nulls) = (None, true);
+    let most = site.settings.sizes.elements_max;
     for literal in site.literals {
         match literal {
             Value::Boolean(flag) => ignore_nulls = *flag,
             Value::Int(n) => match usize::try_from(*n) {
-                Ok(n) if (1..=RESULT_ELEMENTS_MAX).contains(&n) => count = Some(n),
-                Ok(n) if n > RESULT_ELEMENTS_MAX => return Err(format!("N may be at most {RESULT_ELEMENTS_MAX}, not {n}")),
+                Ok(n) if (1..=most).contains(&n) => count = Some(n),
+                Ok(n) if n > most => {
+                    let config = SizeLimits::ELEMENTS_CONFIG;
+                    return Err(format!("N may be at most {most}, not {n}. The limit is the setting '{config}'."));
+                }
                 _ => return Err("earliestN must be 1 or greater".to_owned()),
             },
             other => return Err(format!("{other:?} is neither a number nor a boolean")),

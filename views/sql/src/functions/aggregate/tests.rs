@@ -93,6 +93,18 @@ fn collections() {
     assert_eq!(counts[2], Value::map([("foo".into(), Value::BigInt(2))]));
 }
 
+/// Several parts of a list and several places in a bucket; and not the square of the size in work.
+#[test]
+fn large_collections_keep_order_and_distinct_values() {
+    let count = 5_000;
+    let twice = || (0..count).chain(0..count).map(|n| Value::Int(n * 7 % count));
+    for (name, expected) in [("COLLECT_LIST", twice().collect::<Vec<_>>()), ("COLLECT_SET", twice().take(count as usize).collect())] {
+        let collect = bind(name, &[SqlType::Integer], &[]);
+        let state = twice().fold(collect.initial(), |state, value| collect.add(state, &[value], 0).expect("adds"));
+        assert_eq!(collect.result(&state), Ok(Value::array(expected)), "{name}");
+    }
+}
+
 #[test]
 fn by_offset_keeps_the_order_of_processing() {
     let rows: [&[Value]; 4] = [&[NULL], &[1.into()], &[2.into()], &[3.into()]];
@@ -126,6 +138,14 @@ fn limits_come_from_properties() {
     let settings = FunctionSettings::from_properties([("ksql.functions.collect_list.limit", "2"), ("ksql.functions.collect_set.limit", "-1")]);
     assert_eq!(settings.collect_list_limit, 2);
     assert_eq!(settings.collect_set_limit, FunctionSettings::default().collect_set_limit);
+    let settings = FunctionSettings::from_properties([("views.function.result.elements.max", "3")]);
+    for name in ["COLLECT_LIST", "COLLECT_SET"] {
+        let argument = AggregateArgument { sql_type: Some(SqlType::Integer), literal: None, text: "X".to_owned() };
+        let collect = Registry::builtin().bind_aggregate(name, &[argument], &settings).expect(name).aggregator;
+        let full = (0..3).fold(collect.initial(), |state, n| collect.add(state, &[n.into()], 0).expect("fits"));
+        let refused = collect.add(full, &[4.into()], 0).expect_err("a fourth does not fit");
+        assert!(refused.message.contains("'views.function.result.elements.max'"), "{name}: {refused}");
+    }
 }
 
 #[test]
