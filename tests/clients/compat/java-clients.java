@@ -66,6 +66,7 @@ class JavaClients {
         check("admin-delete", JavaClients::deleting);
         check("admin-features", JavaClients::features);
         check("admin-reassign", JavaClients::reassign);
+        check("streams-count", JavaClients::streams);
         System.exit(0);
     }
 
@@ -498,5 +499,37 @@ class JavaClients {
         refused(NoReassignmentInProgressException.class, admin.alterPartitionReassignments(Map.of(partition, Optional.empty())).all());
         refused(ElectionNotNeededException.class, admin.electLeaders(ElectionType.PREFERRED, Set.of(partition)).partitions()
             .thenApply(results -> { results.get(partition).ifPresent(error -> { throw (RuntimeException) error; }); return null; }).toCompletionStage().toCompletableFuture());
+    }
+
+    // Kafka Streams: a repartition topic, a changelog, and records deleted from the former once they are used.
+    static void streams() throws Exception {
+        String in = topic(2), out = topic(1);
+        var builder = new org.apache.kafka.streams.StreamsBuilder();
+        builder.<String, String>stream(in).groupBy((key, value) -> value.substring(value.length() - 1)).count()
+            .toStream().mapValues(count -> Long.toString(count)).to(out);
+        var settings = new Properties();
+        settings.putAll(Map.of("application.id", in, "bootstrap.servers", server, "commit.interval.ms", 200,
+            "state.dir", java.nio.file.Files.createTempDirectory("streams").toString(),
+            "default.key.serde", Serdes.StringSerde.class.getName(), "default.value.serde", Serdes.StringSerde.class.getName(),
+            "repartition.purge.interval.ms", 200, "auto.offset.reset", "earliest"));
+        fill(in, 0, 100, Map.of());
+        try (var streams = new org.apache.kafka.streams.KafkaStreams(builder.build(), settings);
+             var consumer = consumer(Map.of("group.id", out))) {
+            streams.start();
+            consumer.subscribe(List.of(out));
+            Map<String, String> counts = new HashMap<>();
+            long until = System.currentTimeMillis() + 30_000;
+            while (System.currentTimeMillis() < until && (counts.size() < 10 || !counts.values().stream().allMatch("10"::equals))) {
+                consumer.poll(Duration.ofMillis(200)).forEach(record -> counts.put(record.key(), record.value()));
+            }
+            want(counts.size() == 10 && counts.values().stream().allMatch("10"::equals), counts.toString());
+            String repartition = admin.listTopics().names().get().stream().filter(name -> name.startsWith(in) && name.endsWith("-repartition")).findFirst().get();
+            var partitions = partitions(repartition, 2);
+            while (partitions.stream().anyMatch(partition -> consumer.beginningOffsets(List.of(partition)).get(partition)
+                < consumer.endOffsets(List.of(partition)).get(partition))) {
+                want(System.currentTimeMillis() < until, "used records stay in " + repartition);
+                Thread.sleep(100);
+            }
+        }
     }
 }

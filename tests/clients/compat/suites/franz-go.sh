@@ -25,7 +25,7 @@ run() {
     kgo "$1" "$(sed 's|/.*||' <<< "$ONLY" | sort -u | paste -sd '|')" 6m >> "$2.log"
   else
     kgo "$1" "$broker_tests" 6m >> "$2.log"
-    kgo "$1" "$transaction_tests" 3m >> "$2.log"
+    kgo "$1" "$transaction_tests" 2m >> "$2.log"
   fi
   python3 "$here/report.py" go "$2.log" "$2.tsv"
 }
