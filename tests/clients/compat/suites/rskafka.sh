@@ -16,8 +16,9 @@ fetch() {
     # It names the toolchain of its own builds.
     rm -f "$folder"/rust-toolchain*
   fi
-  (cd "$folder" && CARGO_TARGET_DIR=$cache/target-rskafka CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 \
-    cargo test -q --no-run "${tests[@]}" > "$folder/build.log" 2>&1) ||
+  # Of the locked crates one does not compile with today's Rust.
+  (cd "$folder" && cargo update -q -p rsasl && CARGO_TARGET_DIR=$cache/target-rskafka CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 \
+    cargo test -q --no-run "${tests[@]}") > "$folder/build.log" 2>&1 ||
     { tail -n 5 "$folder/build.log" >&2; die "rskafka's tests do not build"; }
 }
 
@@ -28,6 +29,8 @@ run() {
     TEST_INTEGRATION=1 TEST_BROKER_IMPL=kafka KAFKA_CONNECT=$1 \
     timeout 1200 cargo test --no-fail-fast "${tests[@]}" -- --show-output --test-threads=3 "${names[@]}" > "$2.log" 2>&1) || true
   python3 "$here/report.py" cargo "$2.log" "$2.tsv"
-  # These pass without a word where no Java is set up for them (TEST_JAVA_INTEROPT).
-  [ -n "${TEST_JAVA_INTEROPT:-}" ] || sed -i '/_java_/s/PASSED/SKIPPED/' "$2.tsv"
+  # These pass without a word where no Java is set up for them.
+  local java
+  java=$(grep -B 1 'maybe_skip_java_interopt!();' "$folder/tests/produce_consume.rs" | grep -o 'test_[a-z0-9_]*' | paste -sd '|')
+  [ -n "${TEST_JAVA_INTEROPT:-}" ] || sed -i -E "/::($java)\t/s/PASSED/SKIPPED/" "$2.tsv"
 }
