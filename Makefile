@@ -10,7 +10,7 @@ export SCCACHE_DIR ?= $(HOME)/.cache/sccache
 export SCCACHE_CACHE_SIZE ?= 20G
 endif
 
-.PHONY: sim run build test setup help conformance kill kill-views compat bench bench-first
+.PHONY: sim sim-views run build test setup help conformance kill kill-views compat bench bench-first bench-views
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
@@ -33,7 +33,7 @@ TALLY = { print; fflush() } /^test result:/ { passed += $$4; failed += $$6 } END
 kill: build ## kill -9 under load, ROUNDS times (default 200)
 	MILLRACE_BIN=$(BIN) KILL_ROUNDS=$(or $(ROUNDS),200) cargo test -p millrace-clients-tests --test kill -- --nocapture
 
-kill-views: build ## kill -9 under views that count, join and repartition, ROUNDS times (default 100)
+kill-views: build ## kill -9 under views that count, sum, join, repartition and keep sessions, ROUNDS times (default 100)
 	MILLRACE_BIN=$(BIN) VIEW_ROUNDS=$(or $(ROUNDS),100) cargo test -p millrace-clients-tests --test views -- --nocapture
 
 compat: build ## other people's client suites beside Apache Kafka: [SUITES="franz-go ..."] [RUNS=3] [BASELINE=1 re-makes Kafka's side]
@@ -45,6 +45,10 @@ bench: build ## throughput, latency and CPU of one broker: [ONLY=TEXT] [SECONDS=
 bench-first: build ## the same beside Apache Kafka 4.3.1, fetched and started here, in turn: [ONLY=TEXT] [SECONDS=5]
 	MILLRACE_BIN=$(BIN) cargo run --release -q -p millrace-load -- compare $(LOAD_OPTIONS)
 
+bench-views: build ## views beside Kafka Streams 4.3.1, both fetched and started here, in turn: [ONLY=W2] [KEYS=1000,1000000] [RECORDS=n] [ROUNDS=n] [ALONE=1]
+	cd benches/streams && mvn -q -DskipTests package
+	MILLRACE_BIN=$(BIN) cargo run --release -q -p millrace-views-bench -- $(if $(ONLY),--only '$(ONLY)') $(if $(KEYS),--keys $(KEYS)) $(if $(RECORDS),--records $(RECORDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ALONE),--alone)
+
 LOAD_OPTIONS = $(if $(ONLY),--only '$(ONLY)') $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 conformance: setup ## run a ksqlDB corpus: CORPUS=DIR [OUT=FILE] [GREP=TEXT]
@@ -52,3 +56,6 @@ conformance: setup ## run a ksqlDB corpus: CORPUS=DIR [OUT=FILE] [GREP=TEXT]
 
 sim: ## simulated crashes: SEEDS=n [FIRST=s] [TRACE=1] [PLANT=ack-before-persist]
 	SEEDS=$(SEEDS) FIRST=$(FIRST) TRACE=$(TRACE) PLANT=$(PLANT) cargo run --release --quiet -p millrace-sim
+
+sim-views: ## the same with views over it: SEEDS=n [FIRST=s] [TRACE=1] [PLANT=cut-before-output|torn-write|ack-before-persist]
+	VIEWS=1 SEEDS=$(SEEDS) FIRST=$(FIRST) TRACE=$(TRACE) PLANT=$(PLANT) cargo run --release --quiet -p millrace-sim

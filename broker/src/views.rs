@@ -6,6 +6,7 @@ use bytes::Bytes;
 use millrace_cluster::Record;
 use millrace_cluster::decide::{Decision, NewTopic, TopicRef, allocate_producer_ids, create_topics, delete_topics};
 use millrace_serve::host::ViewSettings;
+use millrace_serve::run::Plant;
 use millrace_serve::{Answer, Failed, Outside, Refused, TopicSummary, Views};
 use millrace_shard::Partition;
 use millrace_sql::catalog::{NewTopic as ViewTopic, Settings};
@@ -26,7 +27,7 @@ pub async fn start(node: Arc<Node>, world: Arc<dyn World>) -> Result<Arc<Views>,
         height_max: number(Limits::HEIGHT_CONFIG),
         text_bytes_max: number(Limits::TEXT_CONFIG),
     };
-    let settings = ViewSettings { memory_bytes: number("views.memory.bytes"), push_queries_max: PUSH_QUERIES_MAX, limits };
+    let settings = ViewSettings { memory_bytes: number("views.memory.bytes"), push_queries_max: PUSH_QUERIES_MAX, limits, plant: Plant::Nothing };
     let server: Settings = node.config.ksql_properties().collect();
     Views::start(Arc::new(Broker { node, world }), settings, server).await
 }

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use millrace_oracle::Event;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
@@ -91,6 +92,27 @@ impl Load {
 /// Reads whole partitions from the beginning to the end that the broker names.
 #[track_caller]
 pub fn read_all(address: &str, topic: &str, partitions: i32) -> Vec<Seen> {
+    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let seen = |message: &BorrowedMessage<'_>| Seen {
+        partition: message.partition(),
+        offset: message.offset(),
+        key: text(message.key()),
+        value: text(message.payload()),
+    };
+    read_as(address, topic, partitions, seen)
+}
+
+/// The same, for the oracle of views.
+#[track_caller]
+pub fn read_events(address: &str, topic: &str, partitions: i32) -> Vec<Event> {
+    read_as(address, topic, partitions, |message| {
+        let timestamp = message.timestamp().to_millis().unwrap_or(-1);
+        Event::new(message.partition() as usize, message.offset(), timestamp, message.key(), message.payload())
+    })
+}
+
+#[track_caller]
+fn read_as<T>(address: &str, topic: &str, partitions: i32, read: impl Fn(&BorrowedMessage<'_>) -> T) -> Vec<T> {
     let mut config = config(address);
     config.set("group.id", "reader").set("enable.auto.commit", "false").set("auto.offset.reset", "error").set("enable.partition.eof", "true");
     config.set("check.crcs", "true");
@@ -102,12 +124,7 @@ pub fn read_all(address: &str, topic: &str, partitions: i32) -> Vec<Seen> {
         consumer.assign(&place).expect("a partition can be assigned");
         loop {
             match consumer.poll(Duration::from_secs(30)) {
-                Some(Ok(message)) => seen.push(Seen {
-                    partition,
-                    offset: message.offset(),
-                    key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
-                    value: String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned(),
-                }),
+                Some(Ok(message)) => seen.push(read(&message)),
                 Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => break,
                 Some(Err(error)) if error.rdkafka_error_code().is_some_and(passing) => {}
                 Some(Err(error)) => panic!("{topic}-{partition}: {error}"),

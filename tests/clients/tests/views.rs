@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use millrace_clients_tests::Peer;
-use millrace_clients_tests::history::Seen;
-use millrace_clients_tests::load::{config, read_all};
+use millrace_clients_tests::load::{config, read_events};
 use millrace_clients_tests::rest::Rest;
 use millrace_harness::{Broker, wait_for};
+use millrace_oracle::{Cut, Event, Logs, Rows, SOURCES, VIEWS};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
@@ -20,17 +20,8 @@ use serde_json::Value;
 
 const PARTITIONS: i32 = 3;
 const KEYS: u64 = 17;
-const GROUPS: u64 = 5;
 /// For everything to have been read, on a machine that is busy with other things.
 const CATCH_UP: Duration = Duration::from_secs(120);
-
-const STATEMENTS: &str = "
-    CREATE STREAM src (k VARCHAR KEY, n BIGINT, g VARCHAR) WITH (kafka_topic='src', partitions=3, value_format='JSON');
-    CREATE TABLE users (k VARCHAR PRIMARY KEY, version BIGINT) WITH (kafka_topic='users', partitions=3, value_format='JSON');
-    CREATE TABLE by_key AS SELECT k, COUNT(*) AS c, SUM(n) AS s FROM src GROUP BY k;
-    CREATE TABLE by_group AS SELECT g, COUNT(*) AS c, SUM(n) AS s FROM src GROUP BY g;
-    CREATE STREAM plain AS SELECT k, n, g FROM src;
-    CREATE STREAM joined AS SELECT src.k AS k, src.n AS n, users.version AS version FROM src LEFT JOIN users ON src.k = users.k;";
 
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
@@ -44,29 +35,38 @@ fn next(state: &mut u64) -> u64 {
     *state
 }
 
-/// Numbered records into `src`, now and then a new version of a user: all of them in the end, each once.
+/// Numbered records for the sources, some of them late, without a key, or unreadable: all of them in the end, each once.
 struct Numbers {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<u64>,
 }
 
 impl Numbers {
-    fn start(address: &str) -> Numbers {
+    fn start(address: &str, mut chance: u64) -> Numbers {
         let mut config = config(address);
         config.set("enable.idempotence", "true").set("linger.ms", "2").set("message.timeout.ms", "300000");
         let producer: ThreadedProducer<DefaultProducerContext> = config.create().expect("librdkafka takes this configuration");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
-            let mut number = 0;
+            // Retention goes by these times, so they are of yesterday.
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+            let (mut number, mut time) = (0, now - 86_400_000);
             while !stopped.load(Ordering::Relaxed) {
-                let key = format!("k{}", number % KEYS);
-                if number % 40 == 0 {
-                    send(&producer, "users", &key, &format!("{{\"VERSION\":{number}}}"));
-                }
-                send(&producer, "src", &key, &format!("{{\"N\":{number},\"G\":\"g{}\"}}", number % GROUPS));
+                time += if next(&mut chance) % 100 < 2 { 4_000 } else { (next(&mut chance) % 100) as i64 };
+                let late = if next(&mut chance) % 10 == 0 { next(&mut chance) % 8_000 } else { 0 };
+                let key = format!("k{}", next(&mut chance) % KEYS);
+                let (topic, value) = match next(&mut chance) % 40 {
+                    0 => ("USERS", format!("{{\"VERSION\":{number}}}")),
+                    1 => ("LIMITS", format!("{{\"CAP\":{number}}}")),
+                    2 if next(&mut chance) % 5 == 0 => ("SRC", "{\"N\": 1".to_owned()),
+                    _ => ("SRC", format!("{{\"N\":{number},\"G\":\"g{}\"}}", number % 5)),
+                };
+                let record = BaseRecord::to(topic).payload(&value).timestamp(time - late as i64);
+                let keyless = topic == "SRC" && next(&mut chance) % 50 == 0;
+                send(&producer, if keyless { record } else { record.key(&key) });
                 number += 1;
-                if number % 20 == 0 {
+                if number % 5 == 0 {
                     std::thread::sleep(Duration::from_millis(10));
                 }
             }
@@ -84,8 +84,7 @@ impl Numbers {
     }
 }
 
-fn send(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str, key: &str, value: &str) {
-    let mut record = BaseRecord::to(topic).key(key).payload(value);
+fn send(producer: &ThreadedProducer<DefaultProducerContext>, mut record: BaseRecord<'_, String, String>) {
     loop {
         match producer.send(record) {
             Ok(()) => return,
@@ -98,89 +97,60 @@ fn send(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str, key: &
     }
 }
 
-fn field(record: &Seen, name: &str) -> Value {
-    let value: Value = serde_json::from_str(&record.value).unwrap_or_else(|error| panic!("{error} in {record:?}"));
-    value.get(name).cloned().unwrap_or(Value::Null)
-}
-
-fn integer(record: &Seen, name: &str) -> i64 {
-    field(record, name).as_i64().unwrap_or_else(|| panic!("no number {name} in {record:?}"))
-}
-
-/// Count and sum by some text, computed from the source's records alone.
-fn totals(source: &[Seen], by: impl Fn(&Seen) -> String) -> BTreeMap<String, (i64, i64)> {
-    let mut totals = BTreeMap::new();
-    for record in source {
-        let (count, sum) = totals.entry(by(record)).or_insert((0, 0));
-        *count += 1;
-        *sum += integer(record, "N");
-    }
-    totals
+/// Every topic of the views and of their sources. Sinks come first, so that the sources hold everything they speak of.
+fn logs(address: &str) -> Logs {
+    let views = VIEWS.iter().rev().map(|view| view.name);
+    let names = views.chain(SOURCES.iter().map(|(name, _)| *name));
+    names.map(|name| (name.to_owned(), read_events(address, name, PARTITIONS))).collect()
 }
 
 /// A table's rows as a pull query gives them; nothing while it starts.
-fn rows(rest: &Rest, query: &str) -> Option<BTreeMap<String, (i64, i64)>> {
-    let rows = rest.pull(query).ok()?;
-    rows.iter().map(|row| Some((row.first()?.as_str()?.to_owned(), (row.get(1)?.as_i64()?, row.get(2)?.as_i64()?)))).collect()
+fn rows(rest: &Rest, query: &str) -> Option<Rows> {
+    let one = |row: &Vec<Value>| {
+        let mut numbers: Vec<i64> = row.iter().filter_map(Value::as_i64).collect();
+        let mut key = row.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+        if let [start, end, count] = numbers[..] {
+            // A session's bounds are a part of the key.
+            key.push_str(&format!(" {start} {end}"));
+            numbers = vec![count];
+        }
+        (key, numbers)
+    };
+    Some(rest.pull(query).ok()?.iter().map(one).collect())
 }
 
-fn check(broker: &Broker, count: u64) {
+/// What every view must have come to; none of it yet, or a part, is an error too.
+fn complete(broker: &Broker) -> Result<usize, String> {
     let (address, rest) = (broker.kafka(), Rest::new(broker.http()));
-    let source = read_all(&address, "src", PARTITIONS);
-    assert_eq!(numbers(&source), (0..count as i64).collect::<Vec<_>>(), "the source itself");
-    let group = |record: &Seen| field(record, "G").as_str().unwrap_or_default().to_owned();
-    let counted = |rows: &BTreeMap<String, (i64, i64)>| rows.values().map(|(count, _)| count).sum::<i64>();
-    for (table, oracle) in [("BY_KEY", totals(&source, |record| record.key.clone())), ("BY_GROUP", totals(&source, group))] {
-        let column = if table == "BY_KEY" { "k" } else { "g" };
-        let query = format!("SELECT {column}, c, s FROM {table};");
-        let rows = wait_for(&format!("{count} records in {table}"), CATCH_UP, || rows(&rest, &query).filter(|rows| counted(rows) >= count as i64));
-        assert_eq!(rows, oracle, "{table}");
-        check_counts(table, &sink(&address, table, count));
+    let logs = logs(&address);
+    let end_of = |events: &[Event], partition| events.iter().filter(|event| event.partition == partition).map(|event| event.offset + 1).max().unwrap_or(0);
+    let everything = logs.iter().flat_map(|(name, events)| (0..PARTITIONS as usize).map(move |at| ((name.clone(), at), end_of(events, at))));
+    let cut: Cut = everything.collect();
+    for view in VIEWS {
+        view.check_log(&logs, true)?;
+        let Some(pull) = view.pull else { continue };
+        let found = rows(&rest, pull).ok_or_else(|| format!("{} cannot be read", view.name))?;
+        let wanted = view.rows(&logs, &cut).ok_or_else(|| format!("{} has no rows to be", view.name))?;
+        if found != wanted {
+            return Err(format!("the rows of {} are {found:?}, not {wanted:?}", view.name));
+        }
     }
-    assert_eq!(numbers(&sink(&address, "PLAIN", count)), numbers(&source), "PLAIN");
-    let joined = sink(&address, "JOINED", count);
-    assert_eq!(numbers(&joined), numbers(&source), "JOINED");
-    check_join(&joined);
+    Ok(logs.values().map(Vec::len).sum())
 }
 
-/// A sink's records, once it has as many as there must be; more are for the caller to find.
-fn sink(address: &str, topic: &str, count: u64) -> Vec<Seen> {
-    wait_for(&format!("{count} records in the topic {topic}"), CATCH_UP, || {
-        Some(read_all(address, topic, PARTITIONS)).filter(|records| records.len() as u64 >= count)
-    })
-}
-
-fn numbers(records: &[Seen]) -> Vec<i64> {
-    let mut numbers: Vec<i64> = records.iter().map(|record| integer(record, "N")).collect();
-    numbers.sort_unstable();
-    numbers
-}
-
-/// Per key 1, 2, 3, ...: a repeat is a change told twice, a gap one that was lost.
-fn check_counts(table: &str, records: &[Seen]) {
-    let mut last: BTreeMap<&str, i64> = BTreeMap::new();
-    for record in records {
-        let before = last.entry(&record.key).or_insert(0);
-        let count = integer(record, "C");
-        assert_eq!(count, *before + 1, "{table}: after {before} of {}: {record:?}", record.key);
-        *before = count;
+#[track_caller]
+fn check(broker: &Broker) -> usize {
+    let until = Instant::now() + CATCH_UP;
+    loop {
+        match complete(broker) {
+            Ok(records) => return records,
+            Err(error) => assert!(Instant::now() < until, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(500));
     }
 }
 
-/// A record meets its key's newest version, so versions of a key never go back, and are of that key.
-fn check_join(records: &[Seen]) {
-    let mut last: BTreeMap<&str, i64> = BTreeMap::new();
-    for record in records {
-        let Some(version) = field(record, "VERSION").as_i64() else {
-            assert!(!last.contains_key(record.key.as_str()), "JOINED: a version of {} was forgotten: {record:?}", record.key);
-            continue;
-        };
-        assert_eq!(format!("k{}", version as u64 % KEYS), record.key, "JOINED: {record:?}");
-        let before = last.insert(&record.key, version);
-        assert!(before.is_none_or(|before| before <= version), "JOINED: {before:?} before {record:?}");
-    }
-}
-
+/// Fault matrix G1 and G8: sums, counts, joins of both kinds, sessions, moved rows, a view of a view, and every sink.
 #[test]
 fn every_record_counts_once_whenever_the_broker_dies() {
     let rounds = number("VIEW_ROUNDS", 4);
@@ -190,32 +160,50 @@ fn every_record_counts_once_whenever_the_broker_dies() {
     let options = Broker::options().named("views").set("log.segment.bytes", 1 << 20).ready_within(Duration::from_secs(60));
     let Some(mut broker) = Peer::ours(options) else { return };
     let rest = Rest::new(broker.http());
-    rest.run(STATEMENTS);
-    let load = Numbers::start(&broker.kafka());
+    for (_, sql) in SOURCES {
+        rest.run(&sql.replace("$P", &PARTITIONS.to_string()));
+    }
+    for view in VIEWS {
+        rest.run(view.sql);
+    }
+    let load = Numbers::start(&broker.kafka(), seed);
     for round in 0..rounds {
         // Around the moments at which state is written back, too.
-        std::thread::sleep(Duration::from_millis(100 + next(&mut chance) % 1400));
-        if next(&mut chance) % 5 == 0 {
+        let longest = if next(&mut chance) % 4 == 0 { 1_200 } else { 300 };
+        std::thread::sleep(Duration::from_millis(30 + next(&mut chance) % longest));
+        let paused = next(&mut chance) % 8 == 0;
+        if paused {
             rest.run("PAUSE ALL;");
-            broker.kill();
-            broker.restart();
-            rest.run("RESUME ALL;");
-            continue;
         }
         broker.kill();
         broker.restart();
+        if paused {
+            rest.run("RESUME ALL;");
+        }
         if round % 20 == 19 {
             eprintln!("{} of {rounds} rounds", round + 1);
         }
+        if round % 100 == 99 {
+            let logs = logs(&broker.kafka());
+            for view in VIEWS {
+                view.check_log(&logs, false).unwrap_or_else(|error| panic!("after {} rounds: {error}", round + 1));
+            }
+        }
     }
     let count = load.stop();
-    check(&broker, count);
+    let records = check(&broker);
     // A clean stop, and nothing is told again after it.
     let stopped = broker.stop();
     assert!(stopped.status.success() && stopped.took < Duration::from_secs(15), "{stopped:?}");
     broker.restart();
-    check(&broker, count);
-    eprintln!("{count} records, each once in every view; SIGTERM took {:?}", stopped.took);
+    assert_eq!(check(&broker), records);
+    eprintln!("{rounds} kills, {count} records in, {records} in all topics, each once; SIGTERM took {:?}", stopped.took);
+}
+
+/// Rows of a table with two numbers.
+fn totals(rest: &Rest, query: &str) -> Option<BTreeMap<String, (i64, i64)>> {
+    let rows = rest.pull(query).ok()?;
+    rows.iter().map(|row| Some((row.first()?.as_str()?.to_owned(), (row.get(1)?.as_i64()?, row.get(2)?.as_i64()?)))).collect()
 }
 
 #[test]
@@ -232,7 +220,7 @@ fn a_topic_that_grew_or_went_takes_no_other_view_with_it() {
     );
     let expect = |what: &str, rows_wanted: &[(&str, (i64, i64))]| {
         let wanted: BTreeMap<String, (i64, i64)> = rows_wanted.iter().map(|(key, totals)| ((*key).to_owned(), *totals)).collect();
-        wait_for(what, CATCH_UP, || rows(&rest, "SELECT k, c, s FROM kept;").filter(|rows| *rows == wanted));
+        wait_for(what, CATCH_UP, || totals(&rest, "SELECT k, c, s FROM kept;").filter(|rows| *rows == wanted));
     };
     expect("the first row", &[("a", (1, 1))]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -96,7 +96,7 @@ impl Bench {
         running.task.commit()?;
         let sink = Arc::clone(&running.sink);
         let append = |record: OutputRecord| {
-            let OutputRecord { key, value, timestamp, headers } = record;
+            let OutputRecord { key, value, timestamp, headers, .. } = record;
             (Arc::clone(&sink), self.append(&sink, Written { key, value, timestamp, headers }))
         };
         Ok(fed.records.into_iter().map(append).collect())

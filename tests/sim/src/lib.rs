@@ -12,6 +12,7 @@ mod producer;
 mod rng;
 pub mod scenario;
 mod trace;
+pub mod views;
 mod world;
 
 pub use disk::{Faults, Loss, SimDisk};

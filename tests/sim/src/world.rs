@@ -26,6 +26,7 @@ pub struct SimWorld {
     timers: Arc<Mutex<BTreeMap<(Moment, u64), Waker>>>,
     timer_number: AtomicU64,
     runnable: Arc<Mutex<VecDeque<Arc<Running>>>>,
+    spawned: Mutex<Vec<Weak<Running>>>,
     me: Weak<SimWorld>,
 }
 
@@ -55,6 +56,7 @@ impl SimWorld {
             timers: Arc::default(),
             timer_number: AtomicU64::new(0),
             runnable: Arc::default(),
+            spawned: Mutex::default(),
             me: me.clone(),
         })
     }
@@ -107,6 +109,16 @@ impl SimWorld {
         limit
     }
 
+    /// The process is gone, and all its tasks with it.
+    pub fn kill_tasks(&self) {
+        for running in self.spawned.lock().drain(..).filter_map(|running| running.upgrade()) {
+            let task = running.task.lock().take();
+            drop(task);
+        }
+        self.runnable.lock().clear();
+        self.timers.lock().clear();
+    }
+
     /// Polls tasks and moves the clock from timer to timer until `future` is ready. `None` when
     /// nothing can go on any more.
     pub fn block_on<T>(&self, future: impl Future<Output = T>, mut step: impl FnMut()) -> Option<T> {
@@ -147,6 +159,10 @@ impl World for SimWorld {
 
     fn spawn(&self, task: Task) {
         let running = Arc::new(Running { task: Mutex::new(Some(task)), queued: AtomicBool::new(false), runnable: self.runnable.clone() });
+        let mut spawned = self.spawned.lock();
+        spawned.retain(|running| running.strong_count() > 0);
+        spawned.push(Arc::downgrade(&running));
+        drop(spawned);
         running.wake();
     }
 

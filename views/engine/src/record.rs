@@ -26,6 +26,8 @@ pub struct InputRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputRecord {
     pub key: Option<Bytes>,
+    /// So many of the key's last bytes are its window; what stands before them decides on the partition, as in Kafka Streams.
+    pub window_bytes: usize,
     pub value: Option<Bytes>,
     pub timestamp: i64,
     pub headers: Arc<[Header]>,

@@ -58,15 +58,17 @@ impl Sink {
             Some(key) if self.has_key => self.key.encode(key)?,
             _ => None,
         };
-        let key = match change.window {
-            None => key,
+        let (key, window_bytes) = match change.window {
+            None => (key, 0),
             Some(bounds) => {
                 let bytes = key.unwrap_or_default();
-                Some(if self.session {
+                let windowed = if self.session {
                     window::encode_session(&bytes, bounds.start, bounds.end)
                 } else {
                     window::encode_time(&bytes, bounds.start)
-                })
+                };
+                let window_bytes = windowed.len() - bytes.len();
+                (Some(windowed), window_bytes)
             }
         };
         let (value, timestamp) = match &change.new {
@@ -83,6 +85,6 @@ impl Sink {
                 (self.value.encode(&values)?, timestamp)
             }
         };
-        Ok(Some(OutputRecord { key, value, timestamp, headers: Arc::clone(headers) }))
+        Ok(Some(OutputRecord { key, window_bytes, value, timestamp, headers: Arc::clone(headers) }))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millrace_shard::Partition;
 use millrace_sql::catalog::NewTopic;
+use millrace_store::{Caches, Databases};
 use millrace_world::World;
 
 pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -29,6 +30,10 @@ pub trait Outside: Send + Sync + 'static {
     fn world(&self) -> Arc<dyn World>;
     /// For state. Made if it is absent.
     fn state_dir(&self) -> PathBuf;
+    /// What keeps the rows that do not fit into memory, with so many bytes for itself.
+    fn databases(&self, memory_bytes: usize) -> Arc<dyn Databases> {
+        Arc::new(Caches::new(memory_bytes))
+    }
     fn cluster_id(&self) -> String;
     fn topics(&self) -> Vec<TopicSummary>;
     /// In the order of their numbers; all of them open on this node.

@@ -1,166 +1,43 @@
-//! RocksDB as this crate uses it: one column family, keys `table (u32 BE) ++ key`, and one row for the cut.
-use std::io;
+//! What lies behind the resident rows: RocksDB in a broker, a simulated one in the simulator.
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
-use millrace_engine::state::{Cut, Rows, StoreError, Stored, TableId, decode_cut, decode_row, encode_cut, encode_row};
-use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions, WriteBatch,
-    WriteBufferManager,
-};
+use millrace_engine::state::{Cut, Rows, StoreError, Stored, TableId};
 
-/// After every table.
-const CUT_KEY: &[u8] = &[0xff; 5];
+/// Called with each row in key order until told to stop.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>;
 
-/// Shared by all databases of a node, so that a hundred views cost no more memory than one.
-#[derive(Clone)]
-pub struct Caches {
-    blocks: Cache,
-    buffers: WriteBufferManager,
+/// Opens databases; what they share lives here.
+pub trait Databases: Send + Sync {
+    /// Comes back with some prefix of what was written into `dir`, at least with what was synced.
+    fn open(&self, dir: &Path) -> Result<Arc<dyn Database>, StoreError>;
 }
 
-impl Caches {
-    /// `bytes`: for blocks and write buffers together.
-    pub fn new(bytes: usize) -> Caches {
-        let blocks = Cache::new_lru_cache(bytes);
-        let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(bytes / 2, false, blocks.clone());
-        Caches { blocks, buffers }
-    }
-}
+/// Ordered tables of rows and one cut. A write is all there after a crash, or nothing of it is.
+pub trait Database: Send + Sync {
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError>;
 
-pub struct Database(DB);
-
-impl Database {
-    pub fn open(dir: &Path, caches: &Caches) -> Result<Database, StoreError> {
-        let mut table = BlockBasedOptions::default();
-        table.set_block_cache(&caches.blocks);
-        table.set_cache_index_and_filter_blocks(true);
-        table.set_bloom_filter(10.0, false);
-        table.set_format_version(5);
-        let mut options = Options::default();
-        options.create_if_missing(true);
-        options.set_block_based_table_factory(&table);
-        options.set_write_buffer_manager(&caches.buffers);
-        options.set_compression_type(DBCompressionType::Lz4);
-        options.set_bottommost_compression_type(DBCompressionType::Zstd);
-        options.set_level_compaction_dynamic_level_bytes(true);
-        options.set_max_background_jobs(2);
-        options.set_max_open_files(256);
-        options.set_keep_log_file_num(2);
-        options.set_max_log_file_size(1 << 20);
-        // Any prefix of the writes is right, because the cut is one of them; a torn tail must not stop the start.
-        options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-        options.set_max_total_wal_size(64 << 20);
-        Ok(Database(DB::open(&options, dir).map_err(trouble)?))
-    }
-
-    pub fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
-        let found = self.0.get_pinned(full_key(table, key)).map_err(trouble)?;
-        Ok(found.map(|bytes| decode_row(&bytes)).transpose()?)
-    }
-
-    pub fn cut(&self) -> Result<Cut, StoreError> {
-        let found = self.0.get_pinned(CUT_KEY).map_err(trouble)?;
-        Ok(found.map(|bytes| decode_cut(&bytes)).transpose()?.unwrap_or_default())
-    }
+    /// Of the last write.
+    fn cut(&self) -> Result<Cut, StoreError>;
 
     /// Not synced: a crash of the machine may bring back an earlier cut, never half of one.
-    pub fn write(&self, rows: &Rows, cut: &Cut) -> Result<(), StoreError> {
-        let mut batch = WriteBatch::default();
-        for (table, rows) in rows {
-            for (key, row) in rows {
-                match row {
-                    Some(stored) => batch.put(full_key(*table, key), encode_row(stored)),
-                    None => batch.delete(full_key(*table, key)),
-                }
-            }
-        }
-        batch.put(CUT_KEY, encode_cut(cut));
-        self.0.write(batch).map_err(trouble)
-    }
+    fn write(&self, rows: &Rows, cut: &Cut) -> Result<(), StoreError>;
 
     /// Makes what was written outlive a crash of the machine.
-    pub fn sync(&self) -> Result<(), StoreError> {
-        self.0.flush_wal(true).map_err(trouble)
-    }
+    fn sync(&self) -> Result<(), StoreError>;
 
-    pub fn scan(
+    fn scan(&self, table: TableId, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError>;
+
+    /// Freezes the rows as they are now, calls `frozen`, then visits them, whatever is written meanwhile.
+    fn scan_frozen(
         &self,
         table: TableId,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        visit_range(self.0.iterator_opt(start(table, from).mode(), bounded(table, to)), visit)
-    }
-
-    /// The rows as they are now, whatever is written while `read` goes over them.
-    pub fn frozen<T>(&self, read: impl FnOnce(&Frozen<'_>) -> T) -> T {
-        read(&Frozen(self.0.snapshot()))
-    }
+        range: (&[u8], Option<&[u8]>),
+        frozen: &mut dyn FnMut(),
+        visit: Visit<'_>,
+    ) -> Result<(), StoreError>;
 
     /// An estimate, in bytes.
-    pub fn disk_bytes(&self) -> u64 {
-        self.0.property_int_value("rocksdb.total-sst-files-size").ok().flatten().unwrap_or(0)
-    }
-}
-
-/// The database at one moment.
-pub struct Frozen<'a>(rocksdb::Snapshot<'a>);
-
-impl Frozen<'_> {
-    pub fn scan(
-        &self,
-        table: TableId,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        visit_range(self.0.iterator_opt(start(table, from).mode(), bounded(table, to)), visit)
-    }
-}
-
-struct Start(Vec<u8>);
-
-impl Start {
-    fn mode(&self) -> IteratorMode<'_> {
-        IteratorMode::From(&self.0, Direction::Forward)
-    }
-}
-
-fn start(table: TableId, from: &[u8]) -> Start {
-    Start(full_key(table, from))
-}
-
-fn bounded(table: TableId, to: Option<&[u8]>) -> ReadOptions {
-    let mut options = ReadOptions::default();
-    options.set_iterate_upper_bound(match to {
-        Some(to) => full_key(table, to),
-        None => full_key(TableId(table.0 + 1), &[]),
-    });
-    options
-}
-
-fn visit_range(
-    rows: rocksdb::DBIterator<'_>,
-    visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>,
-) -> Result<(), StoreError> {
-    for row in rows {
-        let (key, value) = row.map_err(trouble)?;
-        if visit(&key[4..], &decode_row(&value)?).is_break() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn full_key(table: TableId, key: &[u8]) -> Vec<u8> {
-    let mut full = Vec::with_capacity(4 + key.len());
-    full.extend_from_slice(&table.0.to_be_bytes());
-    full.extend_from_slice(key);
-    full
-}
-
-fn trouble(error: rocksdb::Error) -> StoreError {
-    StoreError::Io(io::Error::other(error))
+    fn disk_bytes(&self) -> u64;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use millrace_engine::state::{Batch, Cut, Store, StoreError, Stored, TableId};
 use parking_lot::Mutex;
 
-use crate::database::{Caches, Database};
+use crate::database::{Database, Databases};
 use crate::resident::Resident;
 
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub struct Settings {
 
 /// A view partition's rows. Reads may come from one thread while it is borrowed shared; the owner writes.
 pub struct DiskStore {
-    database: Arc<Database>,
+    database: Arc<dyn Database>,
     // Reads move rows into memory.
     resident: Mutex<Resident>,
     cut: Cut,
@@ -26,16 +26,16 @@ pub struct DiskStore {
 
 /// The rows of one cut, readable without holding up the owner.
 pub struct Snapshot {
-    database: Arc<Database>,
+    database: Arc<dyn Database>,
     pub cut: Cut,
 }
 
 impl DiskStore {
     /// Comes back with the rows and the cut of the last write-back.
-    pub fn open(dir: &Path, caches: &Caches, settings: Settings) -> Result<DiskStore, StoreError> {
-        let database = Database::open(dir, caches)?;
+    pub fn open(dir: &Path, databases: &dyn Databases, settings: Settings) -> Result<DiskStore, StoreError> {
+        let database = databases.open(dir)?;
         let cut = database.cut()?;
-        Ok(DiskStore { database: Arc::new(database), resident: Mutex::default(), written_cut: cut.clone(), cut, settings })
+        Ok(DiskStore { database, resident: Mutex::default(), written_cut: cut.clone(), cut, settings })
     }
 
     /// Half the budget is taken by rows still to be written; the other half stays for what is read. The owner writes back
@@ -95,13 +95,10 @@ impl Snapshot {
         &self,
         table: TableId,
         range: (&[u8], Option<&[u8]>),
-        frozen: impl FnOnce(),
+        frozen: &mut dyn FnMut(),
         visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.database.frozen(|rows| {
-            frozen();
-            rows.scan(table, range.0, range.1, visit)
-        })
+        self.database.scan_frozen(table, range, frozen, visit)
     }
 }
 

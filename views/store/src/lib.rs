@@ -1,4 +1,4 @@
-//! View state larger than memory: resident rows with RocksDB behind them.
+//! View state larger than memory: resident rows with a database behind them: RocksDB ([`Caches`]), or the simulator's.
 //!
 //! A unit of work changes resident rows only; they reach RocksDB later, together with the cut they stand for, as one
 //! write batch. Hot rows are therefore written once for many changes, and what a crash leaves behind is always the state at
@@ -10,6 +10,8 @@
 mod database;
 mod disk;
 mod resident;
+mod rocks;
 
-pub use database::Caches;
+pub use database::{Database, Databases, Visit};
 pub use disk::{DiskStore, Settings, Snapshot};
+pub use rocks::Caches;

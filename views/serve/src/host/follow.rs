@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
-use millrace_engine::state::{Cut, InputId, Store, Stored};
+use millrace_engine::state::{Cut, InputId, Store, StoreError, Stored};
 use millrace_engine::{Query, Task};
 use millrace_record::{Offset, ProducerId};
 use millrace_shard::Partition;
 use millrace_sql::value::Value;
-use millrace_store::{Caches, DiskStore, Settings as StoreSettings};
-use millrace_world::World;
+use millrace_store::{Databases, DiskStore, Settings as StoreSettings};
+use millrace_world::{World, create_dir_durably};
 use parking_lot::Mutex;
 
 use crate::host::log_event;
-use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, Progress, RunError, Runner, Schedule, Signal, Stop, ViewStore, input_key, progress_key};
+use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, Plant, Progress, RunError, Runner, Schedule, Signal, Stop, ViewStore, input_key, progress_key};
 
 /// Between two attempts of a task that met trouble.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -34,6 +34,7 @@ pub struct TaskSpec {
     pub sink: Option<(ProducerId, Vec<Partition>)>,
     pub keep_result: bool,
     pub windowed: bool,
+    pub plant: Plant,
 }
 
 struct TaskSlot {
@@ -59,7 +60,7 @@ pub struct Following {
 }
 
 impl Following {
-    pub fn start(world: Arc<dyn World>, caches: Caches, specs: Vec<TaskSpec>) -> Arc<Following> {
+    pub fn start(world: Arc<dyn World>, databases: Arc<dyn Databases>, specs: Vec<TaskSpec>) -> Arc<Following> {
         let slot = |spec| Arc::new(TaskSlot { spec, cell: ArcSwapOption::empty(), trouble: Mutex::new("opening its state".into()) });
         let slots: Vec<Arc<TaskSlot>> = specs.into_iter().map(slot).collect();
         let stops: Vec<Stop> = slots.iter().map(|_| Stop::default()).collect();
@@ -70,11 +71,11 @@ impl Following {
             slots,
         });
         for (slot, stop) in following.slots.iter().zip(stops) {
-            let (slot, world, caches) = (slot.clone(), world.clone(), caches.clone());
+            let (slot, world, databases) = (slot.clone(), world.clone(), databases.clone());
             let (ended, changed) = (following.ended.clone(), following.changed.clone());
             let runner_world = world.clone();
             world.spawn(Box::pin(async move {
-                keep_running(&slot, runner_world, caches, stop, &changed).await;
+                keep_running(&slot, runner_world, databases, stop, &changed).await;
                 slot.cell.store(None);
                 *ended.lock() += 1;
                 changed.notify();
@@ -124,11 +125,11 @@ impl Following {
     }
 }
 
-async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, caches: Caches, stop: Stop, changed: &Signal) {
+async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, databases: Arc<dyn Databases>, stop: Stop, changed: &Signal) {
     while !stop.asked() {
         let attempt = AssertUnwindSafe(async {
             let known = known_sinks(&slot.spec).await?;
-            let runner = open(&slot.spec, &known, &world, &caches, &stop)?;
+            let runner = open(&slot.spec, &known, &world, &*databases, &stop)?;
             slot.trouble.lock().clear();
             slot.cell.store(Some(runner.cell.clone()));
             changed.notify();
@@ -174,9 +175,10 @@ fn check_input(task: &mut Task<ViewStore>, id: &InputId, partition: &Partition) 
     }
 }
 
-fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, caches: &Caches, stop: &Stop) -> Result<Runner, RunError> {
-    world.disk().create_dir_all(&spec.dir).map_err(millrace_engine::state::StoreError::Io)?;
-    let store = DiskStore::open(&spec.dir, caches, StoreSettings { memory_bytes: spec.memory_bytes })?;
+fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, databases: &dyn Databases, stop: &Stop) -> Result<Runner, RunError> {
+    // A state that outlives a part of its schedule must not lose its folder.
+    create_dir_durably(&*world.disk(), &spec.dir).map_err(StoreError::Io)?;
+    let store = DiskStore::open(&spec.dir, databases, StoreSettings { memory_bytes: spec.memory_bytes })?;
     let mut task = Task::open(spec.query.clone(), ViewStore::Disk(store))?;
     let fresh = task.cut() == &Cut::default();
     let output = match &spec.sink {
@@ -222,6 +224,7 @@ fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, caches: &Caches
         warm: None,
         until: None,
         stop: stop.clone(),
+        plant: spec.plant,
         entries: Default::default(),
         on_log: Arc::new(move |event| log_event(&name, event)),
     })

@@ -19,7 +19,7 @@ use millrace_sql::functions::Registry;
 use millrace_sql::name::Name;
 use millrace_sql::parser::Limits;
 use millrace_sql::plan::{DataSource, QueryId};
-use millrace_store::Caches;
+use millrace_store::Databases;
 use parking_lot::Mutex;
 
 pub use execute::{Executed, Outcome, Stopped, is_query};
@@ -27,7 +27,7 @@ pub use follow::{Following, TaskStatus};
 pub use query::Selected;
 
 use crate::Outside;
-use crate::run::{Cell, Stop};
+use crate::run::{Cell, Plant, Stop};
 
 /// Why something was not done.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -79,6 +79,8 @@ pub struct ViewSettings {
     /// `ksql.max.push.queries`
     pub push_queries_max: usize,
     pub limits: Limits,
+    /// For the simulator.
+    pub plant: Plant,
 }
 
 pub struct Views {
@@ -87,7 +89,7 @@ pub struct Views {
     settings: ViewSettings,
     /// As a server's properties file would give them.
     server: Settings,
-    caches: std::sync::OnceLock<Caches>,
+    databases: std::sync::OnceLock<Arc<dyn Databases>>,
     catalog: ArcSwap<Catalog>,
     /// One statement changes the catalog at a time.
     changing: futures_util::lock::Mutex<()>,
@@ -104,7 +106,7 @@ impl Views {
             functions: Registry::builtin(),
             settings,
             server,
-            caches: std::sync::OnceLock::new(),
+            databases: std::sync::OnceLock::new(),
             catalog: ArcSwap::default(),
             changing: futures_util::lock::Mutex::new(()),
             running: Mutex::default(),
@@ -192,8 +194,8 @@ impl Views {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn caches(&self) -> Caches {
-        self.caches.get_or_init(|| Caches::new(self.settings.memory_bytes / 2)).clone()
+    fn databases(&self) -> Arc<dyn Databases> {
+        self.databases.get_or_init(|| self.outside.databases(self.settings.memory_bytes / 2)).clone()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::host::plan::is_stateful;
 use crate::host::topics::BrokerTopics;
 use crate::host::{Views, log_event};
 use crate::push::{self, From, Subscription};
-use crate::run::{Cell, Input, Runner, Stop, ViewStore};
+use crate::run::{Cell, Input, Plant, Runner, Stop, ViewStore};
 use crate::{Failed, PullAnswer};
 
 /// A SELECT's answer.
@@ -128,6 +128,7 @@ impl Views {
             until,
             stop: stop.clone(),
             entries: Default::default(),
+            plant: Plant::Nothing,
             on_log: Arc::new(move |event| log_event(&name, event)),
         };
         self.transient.lock().insert(id.clone(), stop.clone());

@@ -121,7 +121,7 @@ impl Views {
     }
 
     fn run(&self, id: QueryId, specs: Vec<TaskSpec>) {
-        let following = Following::start(self.outside.world(), self.caches(), specs);
+        let following = Following::start(self.outside.world(), self.databases(), specs);
         self.running.lock().insert(id, following);
     }
 
@@ -169,6 +169,7 @@ impl Views {
                 sink: sink.as_ref().map(|(producer, partitions)| (ProducerId(producer.0 + number as i64), partitions.clone())),
                 keep_result,
                 windowed,
+                plant: self.settings.plant,
             });
         }
         Ok(specs)

@@ -19,6 +19,15 @@ use std::sync::Arc;
 
 use millrace_record::Offset;
 
+/// Bugs to order, so that the simulator can prove that it would find them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Plant {
+    #[default]
+    Nothing,
+    /// The state is written back before the outputs and schedule entries that it counts are durable.
+    CutBeforeOutput,
+}
+
 /// Why a task stopped. The next attempt begins from its state's last cut.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {

@@ -4,6 +4,11 @@
 //! sequence, as idempotent producers do. The state remembers, with its cut, how many had been written then and where the
 //! partition ended. After a crash the replay makes the same outputs again; the ones that the partition already has are
 //! known by the last sequence found in it beyond that end, and are skipped.
+//!
+//! Invariant: a batch is sent to a partition only when the one before it is there. A log that refused one (its disk was full) and
+//! took the next would say that it has both.
+use std::collections::VecDeque;
+
 use bytes::BytesMut;
 use millrace_engine::OutputRecord;
 use millrace_engine::state::{Stored, TableId};
@@ -28,13 +33,48 @@ struct SinkPartition {
     /// One past the last record known to be in the log.
     end: Offset,
     batch: Option<BatchBuilder>,
+    /// Batches that wait to be sent.
+    sealed: VecDeque<BytesMut>,
+    /// The answer to the last append, still to come.
+    pending: Option<AppendReply>,
+}
+
+impl SinkPartition {
+    fn new(partition: Partition, made: u64, written: u64, end: Offset) -> SinkPartition {
+        SinkPartition { partition, made, written, end, batch: None, sealed: VecDeque::new(), pending: None }
+    }
+
+    fn seal(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.sealed.push_back(batch.build());
+            self.written = self.made;
+        }
+    }
+
+    async fn send_next(&mut self) -> Result<(), RunError> {
+        if self.sealed.is_empty() {
+            return Ok(());
+        }
+        self.settle().await?;
+        if let Some(batch) = self.sealed.pop_front() {
+            let header = BatchHeader::parse(&batch).map_err(RunError::Batch)?;
+            self.pending = Some(self.partition.append(batch, header, AppendOptions::INTERNAL));
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), AppendError> {
+        if let Some(reply) = self.pending.take() {
+            let appended = reply.await?;
+            self.end = self.end.max(Offset(appended.last_offset.0 + 1));
+        }
+        Ok(())
+    }
 }
 
 pub struct Output {
     producer: ProducerId,
     partitions: Vec<SinkPartition>,
-    /// Appends whose answers are still to come.
-    pending: Vec<(usize, AppendReply)>,
 }
 
 impl Output {
@@ -56,15 +96,16 @@ impl Output {
                 None => (0, partition.state().end),
             };
             let written = made + written_since(&partition, producer, made, end)?;
-            opened.push(SinkPartition { partition, made, written, end, batch: None });
+            opened.push(SinkPartition::new(partition, made, written, end));
         }
-        Ok(Output { producer, partitions: opened, pending: Vec::new() })
+        Ok(Output { producer, partitions: opened })
     }
 
     pub fn add(&mut self, record: &OutputRecord, input_partition: i32) -> Result<(), RunError> {
         let count = self.partitions.len() as i32;
         let number = match &record.key {
-            Some(key) => partition_of_key(key, count),
+            // All windows of a key stay together.
+            Some(key) => partition_of_key(&key[..key.len().saturating_sub(record.window_bytes)], count),
             // Records without a key stay together as they came.
             None => input_partition.rem_euclid(count.max(1)),
         };
@@ -80,47 +121,45 @@ impl Output {
         // A negative time would be refused by any broker; Kafka Streams drops such records, we keep them at the epoch.
         batch.push(record.timestamp.max(0), record.key.as_deref(), record.value.as_deref(), &headers);
         if batch.body_len() >= BATCH_BYTES {
-            self.send(number as usize)?;
+            sink.seal();
         }
         Ok(())
     }
 
-    /// Sends what has been collected.
-    pub fn flush(&mut self) -> Result<(), RunError> {
-        for number in 0..self.partitions.len() {
-            self.send(number)?;
+    /// Sends what has been collected, each batch when the one before it is in the log.
+    pub async fn flush(&mut self) -> Result<(), RunError> {
+        self.partitions.iter_mut().for_each(SinkPartition::seal);
+        while self.partitions.iter().any(|sink| !sink.sealed.is_empty()) {
+            for sink in &mut self.partitions {
+                sink.send_next().await?;
+            }
         }
         Ok(())
-    }
-
-    fn send(&mut self, number: usize) -> Result<(), RunError> {
-        let sink = &mut self.partitions[number];
-        let Some(batch) = sink.batch.take() else { return Ok(()) };
-        let batch: BytesMut = batch.build();
-        let header = BatchHeader::parse(&batch).map_err(RunError::Batch)?;
-        let reply = sink.partition.append(batch, header, AppendOptions::INTERNAL);
-        sink.written = sink.made;
-        self.pending.push((number, reply));
-        Ok(())
-    }
-
-    pub fn in_flight(&self) -> usize {
-        self.pending.len()
     }
 
     /// Waits until everything sent is durable.
     pub async fn settle(&mut self) -> Result<(), AppendError> {
-        for (number, reply) in std::mem::take(&mut self.pending) {
-            let appended = reply.await?;
-            let sink = &mut self.partitions[number];
-            sink.end = sink.end.max(Offset(appended.last_offset.0 + 1));
+        for sink in &mut self.partitions {
+            sink.settle().await?;
         }
         Ok(())
     }
 
+    /// Waits for every answer, whatever it is.
+    pub async fn drain(&mut self) {
+        for sink in &mut self.partitions {
+            let _ = sink.settle().await;
+        }
+    }
+
+    /// Goes on as if everything sent were durable.
+    pub fn forget_answers(&mut self) {
+        self.partitions.iter_mut().for_each(|sink| sink.pending = None);
+    }
+
     /// What the state must remember beside its cut; only true when settled.
     pub fn progress(&self) -> impl Iterator<Item = (Vec<u8>, Stored)> + '_ {
-        assert!(self.pending.is_empty(), "progress is remembered only when all of it is durable");
+        assert!(self.partitions.iter().all(|sink| sink.pending.is_none()), "progress is remembered only when all of it is durable");
         self.partitions.iter().enumerate().map(|(number, sink)| {
             let row = vec![Value::BigInt(sink.made as i64), Value::BigInt(sink.end.0)];
             (progress_key(number as i32), Stored { row: row.into(), timestamp: 0 })

@@ -3,6 +3,7 @@
 //! Invariants:
 //! 1. The state is written back only when every output that it counts is durable, and every schedule entry that it
 //!    contains; until then the inputs are the redo log.
+//!    Outputs are sent only when the schedule entry that led to them is durable: a log may refuse one append and take the next.
 //! 2. A reader sees the state between two records, never inside one.
 //! 3. Retention that passes an input's cut is counted and said, never silent.
 use std::collections::VecDeque;
@@ -18,7 +19,7 @@ use millrace_shard::{AppendReply, Bell, BellHook};
 use millrace_world::{Moment, World};
 
 use crate::run::schedule::Step;
-use crate::run::{Cell, Input, Output, PROGRESS, RESULT, RunError, Schedule, ViewStore, stored_change};
+use crate::run::{Cell, Input, Output, PROGRESS, Plant, RESULT, RunError, Schedule, ViewStore, stored_change};
 
 /// Bytes of one input that are read in one step.
 const STEP_BYTES: usize = 1 << 20;
@@ -29,8 +30,6 @@ const STEP_OFFSETS: i64 = 8192;
 const CHUNK: usize = 64;
 /// Steps that are worth trimming away: each time costs a sync of the state.
 const SCHEDULE_KEPT: i64 = 1000;
-/// Appends in flight before the task waits for its sink.
-const IN_FLIGHT_MAX: usize = 64;
 /// How long the state on disk may lag behind a busy task, and behind an idle one.
 const WRITE_BACK_BUSY: Duration = Duration::from_secs(5);
 const WRITE_BACK_IDLE: Duration = Duration::from_millis(500);
@@ -74,12 +73,25 @@ pub struct Runner {
     pub stop: Stop,
     /// Schedule entries that may not be durable yet.
     pub entries: VecDeque<AppendReply>,
+    pub plant: Plant,
     pub on_log: Arc<dyn Fn(&LogEvent) + Send + Sync>,
 }
 
 impl Runner {
     /// Runs until it is stopped, has reached its end, or meets trouble.
     pub async fn run(mut self) -> Result<(), RunError> {
+        let ended = self.follow().await;
+        // What is on its way must have arrived before another attempt looks at what is there.
+        while let Some(entry) = self.entries.pop_front() {
+            let _ = entry.await;
+        }
+        if let Some(output) = &mut self.output {
+            output.drain().await;
+        }
+        ended
+    }
+
+    async fn follow(&mut self) -> Result<(), RunError> {
         let _hooks: Vec<BellHook> = self.inputs.iter().map(|input| input.partition.watch(&self.stop.bell)).collect();
         self.replay().await?;
         self.warm_up().await?;
@@ -97,10 +109,6 @@ impl Runner {
                     }
                     if !self.apply(step).await? {
                         return Ok(());
-                    }
-                    let in_flight = self.entries.len() + self.output.as_ref().map_or(0, Output::in_flight);
-                    if in_flight >= IN_FLIGHT_MAX {
-                        self.settle().await?;
                     }
                 }
                 None if self.finished() => return self.write_back().await,
@@ -190,8 +198,9 @@ impl Runner {
                 task.cut().clone()
             };
             self.cell.update(|progress| progress.cut = cut.clone());
+            self.settle_entries().await?;
             if let Some(output) = &mut self.output {
-                output.flush()?;
+                output.flush().await?;
             }
             if let Some(deliver) = &mut self.deliver
                 && deliver(changes, cut).await.is_none()
@@ -254,14 +263,26 @@ impl Runner {
         matches!(select(Box::pin(rung), sleep).await, Either::Left(_))
     }
 
-    async fn settle(&mut self) -> Result<(), RunError> {
+    async fn settle_entries(&mut self) -> Result<(), RunError> {
         while let Some(entry) = self.entries.pop_front() {
             entry.await?;
         }
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), RunError> {
+        self.settle_entries().await?;
         if let Some(output) = &mut self.output {
             output.settle().await?;
         }
         Ok(())
+    }
+
+    fn forget_answers(&mut self) {
+        self.entries.clear();
+        if let Some(output) = &mut self.output {
+            output.forget_answers();
+        }
     }
 
     fn has_unwritten(&self) -> bool {
@@ -274,7 +295,10 @@ impl Runner {
 
     /// Makes the state on disk that of the present cut.
     async fn write_back(&mut self) -> Result<(), RunError> {
-        self.settle().await?;
+        match self.plant {
+            Plant::Nothing => self.settle().await?,
+            Plant::CutBeforeOutput => self.forget_answers(),
+        }
         let scheduled = self.schedule.as_ref().filter(|schedule| schedule.kept() >= SCHEDULE_KEPT).map(Schedule::end);
         {
             let mut task = self.cell.task();

@@ -1,0 +1,167 @@
+//! The views that a seed may declare, each with what must hold of its rows and of its sink.
+use std::collections::BTreeMap;
+
+use crate::Event;
+use crate::checks::{
+    check_each_once, check_join_log, check_pairs_log, check_sessions_log, check_totals_log, expect, pairs, sessions, totals, versions,
+};
+
+const GAP_MS: i64 = 3_000;
+
+/// Declared in this order; a name stands for the source, its topic, and its place among the logs.
+pub const SOURCES: &[(&str, &str)] = &[
+    ("SRC", "CREATE STREAM src (k VARCHAR KEY, n BIGINT, g VARCHAR) WITH (kafka_topic='SRC', partitions=$P, value_format='JSON');"),
+    ("USERS", "CREATE TABLE users (k VARCHAR PRIMARY KEY, version BIGINT) WITH (kafka_topic='USERS', partitions=$P, value_format='JSON');"),
+    ("LIMITS", "CREATE TABLE limits (k VARCHAR PRIMARY KEY, cap BIGINT) WITH (kafka_topic='LIMITS', partitions=$P, value_format='JSON');"),
+];
+
+pub struct View {
+    pub name: &'static str,
+    pub sql: &'static str,
+    /// What it reads, when that is another view.
+    pub needs: Option<&'static str>,
+    /// For tables: the rows as text key and numbers.
+    pub pull: Option<&'static str>,
+    rows: fn(&Logs, &Cut) -> Option<Rows>,
+    log: fn(&Logs, &[Event], bool) -> Result<(), String>,
+}
+
+/// Next offset by topic and partition.
+pub type Cut = BTreeMap<(String, usize), i64>;
+
+pub type Rows = BTreeMap<String, Vec<i64>>;
+
+/// All records of all topics, by name.
+pub type Logs = BTreeMap<String, Vec<Event>>;
+
+impl View {
+    /// The rows at a cut; `None` where the cut is told in positions of topics that no user made.
+    pub fn rows(&self, logs: &Logs, cut: &Cut) -> Option<Rows> {
+        (self.rows)(logs, cut)
+    }
+
+    pub fn check_log(&self, logs: &Logs, complete: bool) -> Result<(), String> {
+        let sink = logs.get(self.name).map_or(&[][..], Vec::as_slice);
+        (self.log)(logs, sink, complete).map_err(|error| format!("the sink {}: {error}", self.name))
+    }
+}
+
+fn key(event: &Event) -> Option<String> {
+    event.key_text()
+}
+
+fn group(event: &Event) -> Option<String> {
+    event.text("G")
+}
+
+fn version(event: &Event) -> Option<String> {
+    event.integer("VERSION").map(|version| version.to_string())
+}
+
+/// The records of a topic before the cut.
+fn before<'a>(logs: &'a Logs, topic: &'a str, cut: &'a Cut) -> Option<impl Iterator<Item = &'a Event>> {
+    let events = logs.get(topic)?;
+    cut.keys().any(|(named, _)| named == topic).then(|| {
+        events.iter().filter(move |event| cut.get(&(topic.to_owned(), event.partition)).is_some_and(|next| event.offset < *next))
+    })
+}
+
+fn source(logs: &Logs) -> &[Event] {
+    logs.get("SRC").map_or(&[], Vec::as_slice)
+}
+
+fn numbers(sink: &[Event], key: fn(&Event) -> Option<String>) -> impl Iterator<Item = (String, i64)> {
+    sink.iter().map(move |event| (key(event).unwrap_or_default(), event.integer("N").unwrap_or(i64::MIN)))
+}
+
+fn no_rows(_: &Logs, _: &Cut) -> Option<Rows> {
+    None
+}
+
+pub const VIEWS: &[View] = &[
+    View {
+        name: "BY_KEY",
+        sql: "CREATE TABLE by_key AS SELECT k, COUNT(*) AS c, SUM(n) AS s FROM src GROUP BY k;",
+        needs: None,
+        pull: Some("SELECT k, c, s FROM by_key;"),
+        rows: |logs, cut| Some(totals(before(logs, "SRC", cut)?, "N", key)),
+        log: |logs, sink, complete| check_totals_log(sink, expect(source(logs), "N", key), complete),
+    },
+    View {
+        name: "BY_GROUP",
+        sql: "CREATE TABLE by_group AS SELECT g, COUNT(*) AS c, SUM(n) AS s FROM src GROUP BY g;",
+        needs: None,
+        pull: Some("SELECT g, c, s FROM by_group;"),
+        rows: |logs, cut| Some(totals(before(logs, "SRC", cut)?, "N", group)),
+        log: |logs, sink, complete| check_totals_log(sink, expect(source(logs), "N", group), complete),
+    },
+    View {
+        name: "PLAIN",
+        sql: "CREATE STREAM plain AS SELECT k, n, g FROM src;",
+        needs: None,
+        pull: None,
+        rows: no_rows,
+        log: |logs, sink, complete| {
+            let all = |event: &Event| Some(key(event).unwrap_or_default());
+            check_each_once(numbers(sink, key), expect(source(logs), "N", all), complete)
+        },
+    },
+    View {
+        name: "MOVED",
+        sql: "CREATE STREAM moved AS SELECT g, k AS k, n FROM src PARTITION BY g;",
+        needs: None,
+        pull: None,
+        rows: no_rows,
+        log: |logs, sink, complete| check_each_once(numbers(sink, key), expect(source(logs), "N", group), complete),
+    },
+    View {
+        name: "JOINED",
+        sql: "CREATE STREAM joined AS SELECT src.k AS k, src.n AS n, users.version AS version FROM src LEFT JOIN users ON src.k = users.k;",
+        needs: None,
+        pull: None,
+        rows: no_rows,
+        log: |logs, sink, complete| {
+            let keyed: Vec<Event> = sink.iter().filter(|event| event.key.is_some()).cloned().collect();
+            check_each_once(numbers(&keyed, key), expect(source(logs), "N", key), complete)?;
+            check_join_log(&keyed, &versions(logs.get("USERS").map_or(&[], Vec::as_slice), "VERSION"))
+        },
+    },
+    View {
+        name: "PAIRED",
+        sql: "CREATE TABLE paired AS SELECT users.k AS k, users.version AS version, limits.cap AS cap FROM users JOIN limits ON users.k = limits.k;",
+        needs: None,
+        pull: Some("SELECT k, version, cap FROM paired;"),
+        rows: |logs, cut| Some(pairs(before(logs, "USERS", cut)?, before(logs, "LIMITS", cut)?)),
+        log: |logs, sink, complete| {
+            let side = |topic: &str, number| versions(logs.get(topic).map_or(&[], Vec::as_slice), number);
+            check_pairs_log(sink, &side("USERS", "VERSION"), &side("LIMITS", "CAP"), complete)
+        },
+    },
+    View {
+        name: "SESSIONS",
+        sql: "CREATE TABLE sessions AS SELECT k, COUNT(*) AS c FROM src WINDOW SESSION (3 SECONDS) GROUP BY k;",
+        needs: None,
+        pull: Some("SELECT k, windowstart, windowend, c FROM sessions;"),
+        rows: |logs, cut| Some(sessions(before(logs, "SRC", cut)?, GAP_MS)),
+        log: |logs, sink, complete| check_sessions_log(sink, source(logs), GAP_MS, complete),
+    },
+    View {
+        name: "PER_VERSION",
+        sql: "CREATE TABLE per_version AS SELECT version, COUNT(*) AS c, SUM(n) AS s FROM joined GROUP BY version;",
+        needs: Some("JOINED"),
+        pull: Some("SELECT CAST(version AS VARCHAR), c, s FROM per_version;"),
+        rows: |logs, cut| Some(totals(before(logs, "JOINED", cut)?, "N", version)),
+        log: |logs, sink, complete| {
+            let joined = logs.get("JOINED").map_or(&[][..], Vec::as_slice);
+            let texts: Vec<Event> = sink.iter().cloned().map(with_text_key).collect();
+            check_totals_log(&texts, expect(joined, "N", version), complete)
+        },
+    },
+];
+
+/// A BIGINT key is eight bytes.
+fn with_text_key(mut event: Event) -> Event {
+    let number = event.key.as_deref().and_then(|key| key.try_into().ok()).map(i64::from_be_bytes);
+    event.key = number.map(|number| number.to_string().into_bytes());
+    event
+}

@@ -1,0 +1,173 @@
+//! What views ask of a broker, answered by one simulated node: topics are partitions of its shard.
+//!
+//! Topics and commands live in the metadata log of a broker. Here they are in the simulator's memory and durable at once: that logs
+//! keep what they acknowledge is the storage simulation's part.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use millrace_serve::{Answer, Outside, Refused, TopicSummary};
+use millrace_shard::{Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, ReplicaId, ShardHandle};
+use millrace_sql::catalog::NewTopic;
+use millrace_store::Databases;
+use millrace_world::World;
+use parking_lot::Mutex;
+
+use crate::views::database::SimDatabases;
+use crate::world::SimWorld;
+
+/// Outlives every crash.
+#[derive(Default)]
+pub struct Metadata {
+    pub commands: Vec<Bytes>,
+    pub topics: BTreeMap<String, Vec<PartitionSpec>>,
+    groups: u64,
+    producers: i64,
+    segment_bytes: u64,
+}
+
+impl Metadata {
+    pub fn new(segment_bytes: u64) -> Metadata {
+        Metadata { segment_bytes, ..Metadata::default() }
+    }
+
+    fn add_topic(&mut self, name: &str, partitions: i32) {
+        let spec = |number: i32, group: u64, segment_bytes: u64| PartitionSpec {
+            id: GroupId(group),
+            dir: PathBuf::from(format!("data/{name}-{number}")),
+            identity: u128::from(group) + 1000,
+            config: PartitionConfig { log: log_config(segment_bytes), flush: Flush::BEFORE_ANSWER },
+            voters: vec![ReplicaId(1)],
+            me: ReplicaId(1),
+        };
+        let specs = (0..partitions).map(|number| {
+            self.groups += 1;
+            spec(number, self.groups, self.segment_bytes)
+        });
+        let specs = specs.collect();
+        self.topics.insert(name.to_owned(), specs);
+    }
+}
+
+fn log_config(segment_bytes: u64) -> LogConfig {
+    LogConfig {
+        segment_bytes,
+        segment_ms: 86_400_000,
+        segment_jitter_ms: 0,
+        segment_index_bytes: 10 << 20,
+        index_interval_bytes: 500,
+        retention_bytes: None,
+        retention_ms: None,
+        cleanup: Cleanup::DELETE,
+        delete_retention_ms: 1_000,
+        min_compaction_lag_ms: 0,
+        max_compaction_lag_ms: i64::MAX,
+        min_cleanable_dirty_ratio: 0.5,
+        preallocate: false,
+    }
+}
+
+/// One life of the node.
+pub struct SimOutside {
+    pub world: Arc<SimWorld>,
+    pub databases: Arc<SimDatabases>,
+    pub metadata: Arc<Mutex<Metadata>>,
+    pub shard: ShardHandle,
+    pub open: Arc<Mutex<BTreeMap<String, Vec<Option<Partition>>>>>,
+}
+
+impl SimOutside {
+    /// Opens what the metadata says, as reconciling does: again and again until it works.
+    pub async fn open_topic(world: Arc<SimWorld>, shard: ShardHandle, name: String, specs: Vec<PartitionSpec>, open: Arc<Mutex<BTreeMap<String, Vec<Option<Partition>>>>>) {
+        open.lock().entry(name.clone()).or_insert_with(|| vec![None; specs.len()]);
+        for (number, spec) in specs.into_iter().enumerate() {
+            loop {
+                if let Ok(partition) = shard.open_partition(spec.clone()).await {
+                    if let Some(slots) = open.lock().get_mut(&name) {
+                        slots[number] = Some(partition);
+                    }
+                    break;
+                }
+                let deadline = world.now() + Duration::from_millis(200);
+                world.sleep_until(deadline).await;
+            }
+        }
+    }
+}
+
+impl Outside for SimOutside {
+    fn world(&self) -> Arc<dyn World> {
+        self.world.clone()
+    }
+
+    fn state_dir(&self) -> PathBuf {
+        PathBuf::from("data/views")
+    }
+
+    fn databases(&self, _memory_bytes: usize) -> Arc<dyn Databases> {
+        self.databases.clone()
+    }
+
+    fn cluster_id(&self) -> String {
+        "simulated".into()
+    }
+
+    fn topics(&self) -> Vec<TopicSummary> {
+        let metadata = self.metadata.lock();
+        let summary = |(name, specs): (&String, &Vec<PartitionSpec>)| TopicSummary { name: name.clone(), replicas: vec![1; specs.len()], internal: name.starts_with('_') };
+        metadata.topics.iter().map(summary).collect()
+    }
+
+    fn partitions(&self, topic: &str) -> Option<Vec<Partition>> {
+        self.open.lock().get(topic)?.iter().cloned().collect()
+    }
+
+    fn create_topic(&self, topic: NewTopic) -> Answer<Result<(), Refused>> {
+        let (world, shard, metadata, open) = (self.world.clone(), self.shard.clone(), self.metadata.clone(), self.open.clone());
+        Box::pin(async move {
+            let specs = {
+                let mut metadata = metadata.lock();
+                match metadata.topics.get(&topic.name) {
+                    Some(specs) if topic.partitions.is_some_and(|wanted| wanted as usize != specs.len()) => {
+                        return Err(Refused(format!("{} exists with {} partitions", topic.name, specs.len())));
+                    }
+                    Some(_) => return Ok(()),
+                    None => metadata.add_topic(&topic.name, topic.partitions.unwrap_or(1)),
+                }
+                metadata.topics[&topic.name].clone()
+            };
+            SimOutside::open_topic(world, shard, topic.name, specs, open).await;
+            Ok(())
+        })
+    }
+
+    fn delete_topic(&self, name: String) -> Answer<Result<(), Refused>> {
+        let (shard, metadata, open) = (self.shard.clone(), self.metadata.clone(), self.open.clone());
+        Box::pin(async move {
+            let specs = metadata.lock().topics.remove(&name).ok_or_else(|| Refused(format!("{name} is not there")))?;
+            open.lock().remove(&name);
+            for spec in specs {
+                shard.close_partition(spec.id, true).await.map_err(|error| Refused(error.to_string()))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn producer_ids(&self, count: i64) -> Answer<Result<i64, Refused>> {
+        let mut metadata = self.metadata.lock();
+        let first = metadata.producers;
+        metadata.producers += count;
+        Box::pin(async move { Ok(first) })
+    }
+
+    fn append_command(&self, command: Bytes) -> Answer<Result<(), Refused>> {
+        self.metadata.lock().commands.push(command);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn commands(&self) -> Vec<Bytes> {
+        self.metadata.lock().commands.clone()
+    }
+}
