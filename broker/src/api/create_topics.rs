@@ -1,4 +1,6 @@
 //! CreateTopics (19). Each topic is answered by itself, and when it can be used.
+use std::collections::BTreeSet;
+
 use millrace_cluster::config::TOPIC;
 use millrace_cluster::decide::{Assignment, CreatedTopic, Decision, NewTopic, Refusal, create_topics};
 use millrace_protocol::messages::create_topics_request::CreatableTopic;
@@ -27,9 +29,11 @@ pub async fn handle(ctx: &Context, request: CreateTopicsRequest, version: i16) -
             .with_name(name)
             .with_error_code(error.wire())
             .with_error_message(error.wire_message())
-            .with_configs(None),
+            .with_configs(Some(Vec::new())),
     });
-    CreateTopicsResponse::default().with_topics(topics.collect())
+    // A name that was given twice is refused once.
+    let mut told = BTreeSet::new();
+    CreateTopicsResponse::default().with_topics(topics.filter(|topic| told.insert(topic.name.clone())).collect())
 }
 
 fn ask(topic: CreatableTopic) -> NewTopic {

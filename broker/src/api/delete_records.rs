@@ -1,5 +1,6 @@
 //! DeleteRecords (21): moves the start of a log up.
 use futures_util::future::join_all;
+use millrace_cluster::decide::is_internal;
 use millrace_protocol::ErrorCode;
 use millrace_protocol::messages::delete_records_request::DeleteRecordsPartition;
 use millrace_protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
@@ -30,6 +31,9 @@ async fn delete(ctx: &Context, topic: &str, asked: &DeleteRecordsPartition) -> R
     let state = partition.state();
     if !state.is_leader {
         return Err(ErrorCode::NotLeaderOrFollower.into());
+    }
+    if is_internal(&topic.name) {
+        return Err(ErrorCode::InvalidTopicException.into());
     }
     if topic.settings.cleanup.compact && !topic.settings.cleanup.delete {
         return Err(ErrorCode::PolicyViolation.into());

@@ -10,13 +10,12 @@ use super::view::{GROUP_OPERATIONS, NO_OPERATIONS, text};
 
 pub async fn handle(ctx: &Context, request: DescribeGroupsRequest, version: i16) -> DescribeGroupsResponse {
     let mut groups = Vec::with_capacity(request.groups.len());
+    let asked = version >= 3 && request.include_authorized_operations;
+    let operations = if asked { GROUP_OPERATIONS } else { NO_OPERATIONS };
     for id in request.groups {
         let described = match describe(ctx, &id).await {
-            Ok(Some(view)) => {
-                let operations = if version >= 3 && request.include_authorized_operations { GROUP_OPERATIONS } else { NO_OPERATIONS };
-                shown(id, view).with_authorized_operations(operations)
-            }
-            Ok(None) => missing(id, version),
+            Ok(Some(view)) => shown(id, view).with_authorized_operations(operations),
+            Ok(None) => missing(id, version).with_authorized_operations(operations),
             Err(code) => DescribedGroup::default().with_group_id(id).with_error_code(code.code()),
         };
         groups.push(described);

@@ -1,5 +1,5 @@
 //! DescribeTopicPartitions (75): Metadata in pages.
-use millrace_cluster::decide::is_internal;
+use millrace_cluster::decide::{is_internal, validate_name};
 use millrace_protocol::ErrorCode;
 use millrace_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
@@ -7,7 +7,7 @@ use millrace_protocol::messages::describe_topic_partitions_response::{
 use millrace_protocol::messages::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 
 use super::Context;
-use super::view::{self, NO_OPERATIONS, TOPIC_OPERATIONS};
+use super::view::{self, TOPIC_OPERATIONS};
 
 pub async fn handle(ctx: &Context, request: DescribeTopicPartitionsRequest, _version: i16) -> DescribeTopicPartitionsResponse {
     let image = ctx.node.cluster.image();
@@ -40,8 +40,9 @@ pub async fn handle(ctx: &Context, request: DescribeTopicPartitionsRequest, _ver
         }
         let shown = DescribeTopicPartitionsResponseTopic::default().with_name(Some(view::topic_name(&name)));
         let Some(topic) = image.topic(&name) else {
-            let code = ErrorCode::UnknownTopicOrPartition.code();
-            response.topics.push(shown.with_error_code(code).with_topic_authorized_operations(NO_OPERATIONS));
+            let valid = validate_name(&name).is_ok();
+            let code = if valid { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::InvalidTopicException };
+            response.topics.push(shown.with_error_code(code.code()).with_topic_authorized_operations(TOPIC_OPERATIONS));
             continue;
         };
         let mut partitions = Vec::new();

@@ -31,6 +31,10 @@ async fn allocate(ctx: &Context, request: &InitProducerIdRequest) -> Result<i64,
         }
         None => {}
     }
+    // An id without an epoch resumes nothing.
+    if (request.producer_id.0 == -1) != (request.producer_epoch == -1) {
+        return Err(ErrorCode::InvalidRequest.into());
+    }
     let mut block = ctx.node.producer_ids.0.lock().await;
     if let Some(left) = block.as_mut().filter(|left| left.count > 0) {
         let id = left.first;

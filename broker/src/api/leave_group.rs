@@ -19,6 +19,8 @@ pub async fn handle(ctx: &Context, request: LeaveGroupRequest, version: i16) -> 
     };
     let results = match leave(ctx, &request.group_id, &members).await {
         Ok(results) => results,
+        // Of a group that is not there nobody is a member, which newer versions say of each.
+        Err(ErrorCode::UnknownMemberId) if version >= 3 => members.iter().map(|_| Err(ErrorCode::UnknownMemberId)).collect(),
         Err(code) => return LeaveGroupResponse::default().with_error_code(code.code()),
     };
     let codes = results.iter().map(|result| result.map_or_else(|code| code.code(), |()| 0));

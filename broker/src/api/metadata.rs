@@ -1,5 +1,6 @@
 //! Metadata (3): which nodes there are, which topics, and who leads their partitions. Makes topics that
 //! are asked for and not there, if both sides want that.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use millrace_cluster::decide::{NewTopic, create_topics, is_internal, validate_name};
@@ -30,10 +31,15 @@ pub async fn handle(ctx: &Context, request: MetadataRequest, version: i16) -> Me
     let image = ctx.node.cluster.image();
     let directory = ctx.node.partitions.directory();
     let wants_operations = request.include_topic_authorized_operations;
-    let shown = |topic: &Arc<TopicEntry>| show(ctx, &directory, topic, wants_operations);
+    let operations = if wants_operations { TOPIC_OPERATIONS } else { NO_OPERATIONS };
+    let shown = |topic: &Arc<TopicEntry>| show(ctx, &directory, topic, operations);
     let topics = match asked {
         None => image.topics().map(shown).collect(),
-        Some(asked) => asked.iter().map(|topic| one(&image, topic, version, &fresh, shown)).collect(),
+        Some(asked) => {
+            let mut told = BTreeSet::new();
+            let asked = asked.iter().filter(|topic| told.insert((topic.name.clone(), topic.topic_id)));
+            asked.map(|topic| one(&image, topic, version, &fresh, operations, shown)).collect()
+        }
     };
     let mut response = MetadataResponse::default()
         .with_brokers(brokers(ctx, &image))
@@ -61,10 +67,11 @@ fn one(
     asked: &MetadataRequestTopic,
     version: i16,
     fresh: &[String],
+    operations: i32,
     shown: impl Fn(&Arc<TopicEntry>) -> MetadataResponseTopic,
 ) -> MetadataResponseTopic {
     let refused = |error: ErrorCode| {
-        let topic = MetadataResponseTopic::default().with_error_code(error.code()).with_topic_authorized_operations(NO_OPERATIONS);
+        let topic = MetadataResponseTopic::default().with_error_code(error.code()).with_topic_authorized_operations(operations);
         topic.with_name(asked.name.clone()).with_topic_id(asked.topic_id)
     };
     // The id first: the Java client names a topic by id with an empty name beside it. (Versions 10 and 11 have
@@ -83,7 +90,7 @@ fn one(
     }
 }
 
-fn show(ctx: &Context, directory: &Directory, topic: &TopicEntry, wants_operations: bool) -> MetadataResponseTopic {
+fn show(ctx: &Context, directory: &Directory, topic: &TopicEntry, operations: i32) -> MetadataResponseTopic {
     let partitions = (0..).zip(&topic.partitions).map(|(index, entry)| {
         let seen = view::partition(ctx, directory, topic, index, entry);
         MetadataResponsePartition::default()
@@ -100,7 +107,7 @@ fn show(ctx: &Context, directory: &Directory, topic: &TopicEntry, wants_operatio
         .with_topic_id(topic.id)
         .with_is_internal(is_internal(&topic.name))
         .with_partitions(partitions.collect())
-        .with_topic_authorized_operations(if wants_operations { TOPIC_OPERATIONS } else { NO_OPERATIONS })
+        .with_topic_authorized_operations(operations)
 }
 
 /// Makes the topics that are named and not there. Whatever is refused stays missing, which the answer

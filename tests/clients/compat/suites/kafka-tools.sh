@@ -26,6 +26,9 @@ class() {
     reassign) echo org.apache.kafka.tools.reassign.ReassignPartitionsCommand ;;
     features) echo org.apache.kafka.tools.FeatureCommand ;;
     verify-produce) echo org.apache.kafka.tools.VerifiableProducer ;;
+    verify-consume) echo org.apache.kafka.tools.VerifiableConsumer ;;
+    streams-reset) echo org.apache.kafka.tools.StreamsResetter ;;
+    transactions) echo org.apache.kafka.tools.TransactionsCommand ;;
     *) die "no tool $1" ;;
   esac
 }
@@ -121,6 +124,13 @@ run() {
   echo '{"topics":[{"topic":"placed"}],"version":1}' > "$json"
   check reassign-generate 'Proposed partition reassignment' reassign $b --topics-to-move-json-file "$json" --broker-list 0 --generate
   check reassign-list 'No partition reassignments found' reassign $b --list
+  echo '{"version":1,"partitions":[{"topic":"placed","partition":0,"replicas":[0],"log_dirs":["any"]}]}' > "$json"
+  check reassign-execute 'Successfully started partition reassignment for placed-0' reassign $b --reassignment-json-file "$json" --execute
+  check reassign-throttled 'throttle limit was set.*Successfully started' reassign $b --reassignment-json-file "$json" --execute --throttle 1000000
+  check reassign-verify 'placed-0 is completed.*Clearing topic-level throttles' reassign $b --reassignment-json-file "$json" --verify
+  check reassign-cancel 'None of the specified partition reassignments are active' reassign $b --reassignment-json-file "$json" --cancel
+  echo '{"version":1,"partitions":[{"topic":"placed","partition":0,"replicas":[7],"log_dirs":["any"]}]}' > "$json"
+  refuse reassign-nowhere 'Unknown broker|no such broker|InvalidReplicaAssignment' reassign $b --reassignment-json-file "$json" --execute
   echo '{"partitions":[{"topic":"placed","partition":0}]}' > "$json"
   judge any election-preferred 'Valid replica already elected|Successfully' election $b --election-type preferred --path-to-json-file "$json" < /dev/null
   rm "$json"
@@ -137,6 +147,12 @@ run() {
   check consume-perf '40000' consume-perf $b --topic perf --num-records 40000 --timeout 30000
   check latency 'Percentiles: 50th' latency $b --topic perf --num-records 500 --producer-acks all --record-size 100
   check verify-produce '"acked":1000' verify-produce $b --topic verified --max-messages 1000
+  check verify-consume 'shutdown_complete' verify-consume $b --topic verified --group-id verifiers --reset-policy earliest --max-messages 1000
+  check groups-describe-all 'verifiers +verified' groups $b --describe --all-groups --verbose
+  check streams-reset 'Done' streams-reset $b --application-id verifiers --input-topics verified
+  check producers 'ProducerId' transactions $b describe-producers --topic verified --partition 0
+  check cluster-endpoints 'unfenced' cluster list-endpoints $b
+  check groups-delete-all 'successful' groups $b --delete --all-groups
 
   check topics-delete '' topics $b --delete --topic $t
   refuse topics-delete-again 'does not exist' topics $b --delete --topic $t
