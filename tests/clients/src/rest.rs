@@ -30,7 +30,8 @@ impl Rest {
         lines.map(|line| serde_json::from_str(line).map_err(|error| format!("{error} in {line}"))).collect()
     }
 
-    fn post(&self, path: &str, body: &Value) -> Result<String, String> {
+    /// The body of an answer, or that of a refusal.
+    pub fn post(&self, path: &str, body: &Value) -> Result<String, String> {
         let body = body.to_string();
         let limit = Some(Duration::from_secs(60));
         let mut socket = TcpStream::connect(&self.address).map_err(|error| error.to_string())?;

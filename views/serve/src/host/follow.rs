@@ -1,5 +1,6 @@
 //! A persistent query as it runs on this node: its tasks, each started again after trouble from its state's last cut.
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct TaskSpec {
     pub memory_bytes: usize,
     /// With the offset at which a state without a cut begins.
     pub inputs: Vec<(InputId, Partition, Offset)>,
+    /// Those of the topics whose records are a table's rows.
+    pub tables: BTreeSet<Arc<str>>,
     pub schedule: Option<Partition>,
     pub sink: Option<(ProducerId, Vec<Partition>)>,
     pub keep_result: bool,
@@ -202,7 +205,7 @@ fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, databases: &dyn
             task.skip_to(id, begin.0);
         }
         let next = Offset(task.cut().next(id).unwrap_or(begin.0));
-        inputs.push(Input { id: id.clone(), partition: partition.clone(), next });
+        inputs.push(Input::new(id.clone(), partition.clone(), next, spec.tables.contains(&id.topic)));
     }
     if fresh {
         task.commit()?;

@@ -1,5 +1,13 @@
 //! How a plan is spread over tasks.
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use millrace_sql::plan::{JoinForm, Step};
+
+/// The topics that a query reads as tables.
+pub fn table_topics(root: &Step) -> BTreeSet<Arc<str>> {
+    root.sources().into_iter().filter(|step| step.source.is_table()).map(|step| Arc::from(&*step.source.topic)).collect()
+}
 
 /// Whether rows move between partitions inside the plan. Such a query runs as one task over all partitions of its inputs;
 /// any other as one task per partition, each with its own stream time.

@@ -9,7 +9,7 @@ use millrace_sql::catalog::{Effect, Settings};
 use millrace_sql::plan::{PullPlan, PushPlan, SourceKind, Step};
 use millrace_sql::schema::Schema;
 
-use crate::host::plan::is_stateful;
+use crate::host::plan::{is_stateful, table_topics};
 use crate::host::topics::BrokerTopics;
 use crate::host::{Views, log_event};
 use crate::push::{self, From, Subscription};
@@ -93,6 +93,7 @@ impl Views {
         let query = self.compile(settings, |engine| Query::transient(root, engine))?;
         let (mut inputs, mut warm) = (Vec::new(), Vec::new());
         let stateful = is_stateful(root);
+        let tables = table_topics(root);
         for topic in query.topics() {
             for (number, partition) in self.topic(&topic)?.into_iter().enumerate() {
                 let id = InputId::new(topic.clone(), number as i32);
@@ -105,7 +106,7 @@ impl Views {
                 // A query with state must see what came before; only what comes of it is not told again.
                 let again = stateful && matches!(from, From::Cut(_));
                 warm.push(next);
-                inputs.push(Input { id, partition, next: if again { state.start } else { next } });
+                inputs.push(Input::new(id, partition, if again { state.start } else { next }, tables.contains(&topic)));
             }
         }
         let until = finite.then(|| inputs.iter().map(Input::available).collect());

@@ -16,7 +16,7 @@ use millrace_sql::plan::{DataSource, PersistentPlan, QueryId, SourceColumn, Sour
 use crate::Failed;
 use crate::command::Command;
 use crate::host::follow::{Following, TaskSpec};
-use crate::host::plan::moves_rows;
+use crate::host::plan::{moves_rows, table_topics};
 use crate::host::Views;
 use crate::host::topics::{AsThen, BrokerTopics};
 
@@ -161,6 +161,7 @@ impl Views {
             specs.push(TaskSpec {
                 name: format!("{id}/{number}"),
                 query: query.clone(),
+                tables: table_topics(root),
                 dir: dir.join(number.to_string()),
                 memory_bytes,
                 inputs,

@@ -1,4 +1,5 @@
 //! An input partition as records.
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -27,6 +28,17 @@ pub struct Input {
     pub partition: Partition,
     /// Of the next record to read.
     pub next: Offset,
+    /// Whether the query takes the records for a table's rows.
+    pub is_table: bool,
+    ahead: Option<Ahead>,
+}
+
+/// Records that were read to see their times, and are still to be taken.
+struct Ahead {
+    from: Offset,
+    records: VecDeque<InputRecord>,
+    next: Offset,
+    missed: i64,
 }
 
 /// Records of one read, and where it ended: beyond the last record there may be offsets without records.
@@ -38,13 +50,44 @@ pub struct Taken {
 }
 
 impl Input {
+    pub fn new(id: InputId, partition: Partition, next: Offset, is_table: bool) -> Input {
+        Input { id, partition, next, is_table, ahead: None }
+    }
+
+    /// Reads ahead if nothing is: the offsets and times of what `take` will answer next, and where that ends.
+    pub fn peek(&mut self, upto: Offset, bytes_max: usize) -> Result<(impl Iterator<Item = (Offset, i64)> + '_, Offset), RunError> {
+        let ahead = match self.ahead.take() {
+            Some(ahead) if ahead.from == self.next => ahead,
+            _ => {
+                let taken = self.read(upto, bytes_max)?;
+                Ahead { from: self.next, records: taken.records.into(), next: taken.next, missed: taken.missed }
+            }
+        };
+        let ahead = self.ahead.insert(ahead);
+        Ok((ahead.records.iter().map(|record| (Offset(record.offset), record.timestamp)), ahead.next))
+    }
+
+    /// Records from `next` on, below `upto`, at most about `bytes_max` bytes of batches; does not move `next`.
+    pub fn take(&mut self, upto: Offset, bytes_max: usize) -> Result<Taken, RunError> {
+        let Some(mut ahead) = self.ahead.take().filter(|ahead| ahead.from == self.next) else {
+            return self.read(upto, bytes_max);
+        };
+        let count = ahead.records.partition_point(|record| record.offset < upto.0);
+        let records: Vec<InputRecord> = ahead.records.drain(..count).collect();
+        let next = ahead.next.min(upto);
+        let taken = Taken { records, next, missed: std::mem::take(&mut ahead.missed) };
+        if next < ahead.next {
+            self.ahead = Some(Ahead { from: next, ..ahead });
+        }
+        Ok(taken)
+    }
+
     /// How far there is something to read now.
     pub fn available(&self) -> Offset {
         self.partition.limit(Upto::LastStable)
     }
 
-    /// Records from `next` on, below `upto`, in about `bytes_max` bytes of batches; does not move `next`.
-    pub fn take(&self, upto: Offset, bytes_max: usize) -> Result<Taken, RunError> {
+    fn read(&self, upto: Offset, bytes_max: usize) -> Result<Taken, RunError> {
         let start = self.partition.state().start;
         let from = self.next.max(start);
         let missed = from.0 - self.next.0;

@@ -1,6 +1,7 @@
 //! Running queries: tasks that follow their inputs, and what they leave for readers.
 mod cell;
 mod input;
+mod order;
 mod output;
 mod result;
 mod runner;

@@ -126,6 +126,11 @@ impl Output {
         Ok(())
     }
 
+    /// Whether more has been collected than one batch takes.
+    pub fn has_full_batches(&self) -> bool {
+        self.partitions.iter().any(|sink| !sink.sealed.is_empty())
+    }
+
     /// Sends what has been collected, each batch when the one before it is in the log.
     pub async fn flush(&mut self) -> Result<(), RunError> {
         self.partitions.iter_mut().for_each(SinkPartition::seal);

@@ -18,6 +18,7 @@ use millrace_record::Offset;
 use millrace_shard::{AppendReply, Bell, BellHook};
 use millrace_world::{Moment, World};
 
+use crate::run::order::steps_by_time;
 use crate::run::schedule::Step;
 use crate::run::{Cell, Input, Output, PROGRESS, Plant, RESULT, RunError, Schedule, ViewStore, stored_change};
 
@@ -101,13 +102,14 @@ impl Runner {
             if self.stop.asked() {
                 return self.write_back().await;
             }
-            match self.next_step(turn) {
-                Some(step) => {
-                    turn = step.input as usize + 1;
+            let steps = self.next_steps(turn)?;
+            match steps.last() {
+                Some(last) => {
+                    turn = last.input as usize + 1;
                     if let Some(schedule) = &self.schedule {
-                        self.entries.push_back(schedule.append(step)?);
+                        self.entries.push_back(schedule.append(&steps)?);
                     }
-                    if !self.apply(step).await? {
+                    if !self.apply_all(&steps).await? {
                         return Ok(());
                     }
                 }
@@ -135,7 +137,7 @@ impl Runner {
             let Some(input) = self.inputs.get(step.input as usize) else {
                 return Err(RunError::Schedule("an entry names an input that the query does not have"));
             };
-            if step.upto > input.next && !self.apply(step).await? {
+            if step.upto > input.next && !self.apply_all(&[step]).await? {
                 return Ok(());
             }
         }
@@ -145,31 +147,58 @@ impl Runner {
     async fn warm_up(&mut self) -> Result<(), RunError> {
         let Some(marks) = self.warm.take() else { return Ok(()) };
         let deliver = self.deliver.take();
-        for (at, mark) in marks.into_iter().enumerate() {
-            let upto = mark.min(self.inputs[at].available());
-            if self.inputs[at].next < upto {
-                self.apply(Step { input: at as u32, upto, clock_ms: self.world.wall_ms() }).await?;
-            }
+        let marks = self.inputs.iter().zip(marks).map(|(input, mark)| mark.min(input.available())).collect();
+        let until = self.until.replace(marks);
+        while let steps @ [_, ..] = &*self.next_steps(0)? {
+            self.apply_all(steps).await?;
         }
+        self.until = until;
         self.deliver = deliver;
         Ok(())
     }
 
-    /// The next input that has something, going round from `turn` so that none starves.
-    fn next_step(&self, turn: usize) -> Option<Step> {
+    /// What to read next. Of several topics that have something, the records go in the order of their times, as far as those
+    /// are known; of one topic, or with nothing to choose, it goes round from `turn` so that no partition starves.
+    fn next_steps(&mut self, turn: usize) -> Result<Vec<Step>, RunError> {
+        let clock_ms = self.world.wall_ms();
         let count = self.inputs.len();
-        (0..count).map(|at| (turn + at) % count).find_map(|at| {
-            let input = &self.inputs[at];
-            let mut available = input.available();
-            if let Some(until) = &self.until {
-                available = available.min(until[at]);
-            }
-            (input.next < available).then(|| Step { input: at as u32, upto: available.min(Offset(input.next.0 + STEP_OFFSETS)), clock_ms: self.world.wall_ms() })
-        })
+        let ready: Vec<(usize, Offset)> = (0..count)
+            .map(|at| (turn + at) % count)
+            .filter_map(|at| {
+                let limit = self.until.as_ref().map_or(Offset(i64::MAX), |until| until[at]);
+                let available = self.inputs[at].available().min(limit);
+                (self.inputs[at].next < available).then_some((at, available))
+            })
+            .collect();
+        let Some(&(first, available)) = ready.first() else { return Ok(Vec::new()) };
+        if ready.iter().any(|(at, _)| self.inputs[*at].id.topic != self.inputs[first].id.topic) {
+            return steps_by_time(&mut self.inputs, &ready, clock_ms);
+        }
+        let upto = available.min(Offset(self.inputs[first].next.0 + STEP_OFFSETS));
+        Ok(vec![Step { input: first as u32, upto, clock_ms }])
     }
 
     fn finished(&self) -> bool {
         self.until.as_ref().is_some_and(|until| self.inputs.iter().zip(until).all(|(input, until)| input.next >= *until))
+    }
+
+    async fn apply_all(&mut self, steps: &[Step]) -> Result<bool, RunError> {
+        for step in steps {
+            if !self.apply(*step).await? {
+                return Ok(false);
+            }
+        }
+        self.flush().await?;
+        Ok(true)
+    }
+
+    /// Sends the outputs; what caused them is in the schedule then.
+    async fn flush(&mut self) -> Result<(), RunError> {
+        self.settle_entries().await?;
+        if let Some(output) = &mut self.output {
+            output.flush().await?;
+        }
+        Ok(())
     }
 
     /// Reads one input up to the step's end. `false`: nobody wants the outputs any more.
@@ -198,9 +227,8 @@ impl Runner {
                 task.cut().clone()
             };
             self.cell.update(|progress| progress.cut = cut.clone());
-            self.settle_entries().await?;
-            if let Some(output) = &mut self.output {
-                output.flush().await?;
+            if self.output.as_ref().is_some_and(Output::has_full_batches) {
+                self.flush().await?;
             }
             if let Some(deliver) = &mut self.deliver
                 && deliver(changes, cut).await.is_none()

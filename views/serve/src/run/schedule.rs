@@ -30,9 +30,11 @@ impl Schedule {
         Schedule { partition }
     }
 
-    pub fn append(&self, step: Step) -> Result<AppendReply, RunError> {
+    pub fn append(&self, steps: &[Step]) -> Result<AppendReply, RunError> {
         let mut batch = BatchBuilder::new(Codec::None, Level::Default);
-        batch.push(step.clock_ms, None, Some(&encode(step)), &[]);
+        for step in steps {
+            batch.push(step.clock_ms, None, Some(&encode(*step)), &[]);
+        }
         let batch = batch.build();
         let header = BatchHeader::parse(&batch).map_err(RunError::Batch)?;
         Ok(self.partition.append(batch, header, AppendOptions::INTERNAL))

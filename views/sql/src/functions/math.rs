@@ -163,13 +163,13 @@ pub(super) const FUNCTIONS: &[Row] = &[
     },
 ];
 
-/// In this order of operations, which decides the last digit; `f64::to_radians` has another.
+/// As Java since 9 has it, one multiplication; another order of operations has another last digit.
 pub(super) fn to_radians(degrees: f64) -> f64 {
-    degrees / 180.0 * std::f64::consts::PI
+    degrees * 0.017453292519943295
 }
 
 fn to_degrees(radians: f64) -> f64 {
-    radians * 180.0 / std::f64::consts::PI
+    radians * 57.29577951308232
 }
 
 fn log_to_base(base: f64, value: f64) -> f64 {

@@ -105,7 +105,7 @@ fn numbers() {
         ("POWER(2, 10)", "DOUBLE 1024.0"),
         ("DEGREES(PI())", "DOUBLE 180.0"),
         ("GEO_DISTANCE(37.4439, -122.1663, 51, 0)", "DOUBLE 8682.459061368269"),
-        ("GEO_DISTANCE(37.4439, -122.1663, 51.5257, -0.1122, 'MI')", "DOUBLE 5365.659729188262"),
+        ("GEO_DISTANCE(37.4439, -122.1663, 51.5257, -0.1122, 'MI')", "DOUBLE 5365.659729188264"),
         ("GEO_DISTANCE(91, 0, 0, 0)", "ERROR"),
     ]);
     assert_eq!(show("RANDOM() < 1 AND RANDOM() >= 0"), "BOOLEAN true");
