@@ -15,7 +15,7 @@ pub async fn handle(ctx: &Context, request: DescribeGroupsRequest, version: i16)
     for id in request.groups {
         let described = match describe(ctx, &id).await {
             Ok(Some(view)) => shown(id, view).with_authorized_operations(operations),
-            Ok(None) => missing(id, version).with_authorized_operations(operations),
+            Ok(None) => missing(id, version, operations),
             Err(code) => DescribedGroup::default().with_group_id(id).with_error_code(code.code()),
         };
         groups.push(described);
@@ -29,11 +29,11 @@ async fn describe(ctx: &Context, group: &str) -> Result<Option<GroupView>, Error
 }
 
 /// Until version 5 a group that does not exist was dead, and no error.
-fn missing(id: GroupId, version: i16) -> DescribedGroup {
+fn missing(id: GroupId, version: i16, operations: i32) -> DescribedGroup {
     let message = format!("Group {} not found.", id.as_str());
     let group = DescribedGroup::default().with_group_id(id).with_group_state(text("Dead"));
     if version < 6 {
-        return group;
+        return group.with_authorized_operations(operations);
     }
     group.with_error_code(ErrorCode::GroupIdNotFound.code()).with_error_message(Some(text(&message)))
 }

@@ -58,7 +58,7 @@ impl PartitionData {
             high_watermark: -1,
             last_stable_offset: -1,
             log_start_offset: -1,
-            aborted: (error_code != 0).then(Vec::new),
+            aborted: None,
             preferred_read_replica: -1,
             records: Vec::new(),
             diverging: None,
