@@ -32,7 +32,8 @@ pub async fn create(client: &Client, topics: &[&str]) -> Outcome<()> {
         for attempt in 0.. {
             match client.topic(topic, false).await {
                 Err(_) if attempt < 100 => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
-                found => break drop(found.map_err(words)?),
+                Err(error) => return Err(words(error)),
+                Ok(_) => break,
             }
         }
     }
