@@ -16,6 +16,9 @@ use crate::push::{self, From, Subscription};
 use crate::run::{Cell, Input, Plant, Runner, Stop, ViewStore};
 use crate::{Failed, PullAnswer};
 
+/// What queries are called that read one running query's outputs from now on.
+const SCALABLE: &str = "SCALABLE_PUSH_QUERY";
+
 /// A SELECT's answer.
 pub enum Selected {
     /// Over a table: its rows.
@@ -75,7 +78,7 @@ impl Views {
                 self.settings.push_queries_max
             )));
         }
-        let kind = if is_scalable(&plan.root, &from, settings) { "SCALABLE_PUSH_QUERY" } else { "transient" };
+        let kind = if is_scalable(&plan.root, &from, settings) { SCALABLE } else { "transient" };
         self.transient_query(kind, &plan.root, &plan.schema, plan.limit, from, false, settings)
     }
 
@@ -94,6 +97,7 @@ impl Views {
         let (mut inputs, mut warm) = (Vec::new(), Vec::new());
         let stateful = is_stateful(root);
         let tables = table_topics(root);
+        let keyed = kind == SCALABLE && root.sources().iter().any(|step| step.source.schema.keys().next().is_some());
         for topic in query.topics() {
             for (number, partition) in self.topic(&topic)?.into_iter().enumerate() {
                 let id = InputId::new(topic.clone(), number as i32);
@@ -122,7 +126,7 @@ impl Views {
             inputs,
             schedule: None,
             output: None,
-            deliver: Some(push::deliver(sender.clone())),
+            deliver: Some(push::deliver(sender.clone(), keyed)),
             keep_result: false,
             windowed: false,
             warm: (stateful && matches!(from, From::Cut(_))).then_some(warm),
