@@ -7,7 +7,6 @@ use futures_util::{SinkExt, StreamExt};
 use millrace_engine::Change;
 use millrace_engine::state::Cut;
 use millrace_sql::schema::Schema;
-use millrace_sql::value::Value;
 
 use crate::run::Stop;
 
@@ -60,13 +59,9 @@ pub(crate) fn channel() -> (Sender, mpsc::Receiver<Result<PushBatch, String>>) {
     mpsc::channel(BUFFERED)
 }
 
-/// Gives batches to the subscriber, waiting for it; batches without changes are not worth a wake-up. With `keyed` rows
-/// without a key are left out, as ksqlDB's scalable push queries do.
-pub(crate) fn deliver(sender: Sender, keyed: bool) -> crate::run::Deliver {
-    Box::new(move |mut changes, cut| {
-        if keyed {
-            changes.retain(|change: &Change| change.key.as_ref().is_some_and(|key| !key.iter().all(Value::is_null)));
-        }
+/// Gives batches to the subscriber, waiting for it; batches without changes are not worth a wake-up.
+pub(crate) fn deliver(sender: Sender) -> crate::run::Deliver {
+    Box::new(move |changes, cut| {
         let mut sender = sender.clone();
         let silent = changes.is_empty();
         Box::pin(async move {

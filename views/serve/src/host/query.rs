@@ -110,7 +110,8 @@ impl Views {
                 // A query with state must see what came before; only what comes of it is not told again.
                 let again = stateful && matches!(from, From::Cut(_));
                 warm.push(next);
-                inputs.push(Input::new(id, partition, if again { state.start } else { next }, tables.contains(&topic)));
+                let input = Input::new(id, partition, if again { state.start } else { next }, tables.contains(&topic));
+                inputs.push(if keyed { input.with_keys_only() } else { input });
             }
         }
         let until = finite.then(|| inputs.iter().map(Input::available).collect());
@@ -126,7 +127,7 @@ impl Views {
             inputs,
             schedule: None,
             output: None,
-            deliver: Some(push::deliver(sender.clone(), keyed)),
+            deliver: Some(push::deliver(sender.clone())),
             keep_result: false,
             windowed: false,
             warm: (stateful && matches!(from, From::Cut(_))).then_some(warm),

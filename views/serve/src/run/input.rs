@@ -30,6 +30,7 @@ pub struct Input {
     pub next: Offset,
     /// Whether the query takes the records for a table's rows.
     pub is_table: bool,
+    keys_only: bool,
     ahead: Option<Ahead>,
 }
 
@@ -51,7 +52,12 @@ pub struct Taken {
 
 impl Input {
     pub fn new(id: InputId, partition: Partition, next: Offset, is_table: bool) -> Input {
-        Input { id, partition, next, is_table, ahead: None }
+        Input { id, partition, next, is_table, keys_only: false, ahead: None }
+    }
+
+    /// Without the records that have no key, as ksqlDB's scalable push queries leave them out.
+    pub fn with_keys_only(self) -> Input {
+        Input { keys_only: true, ..self }
     }
 
     /// Reads ahead if nothing is: the offsets and times of what `take` will answer next, and where that ends.
@@ -118,7 +124,7 @@ impl Input {
         for record in records.iter() {
             let record = record.map_err(RunError::Batch)?;
             let offset = header.offset_of(&record);
-            if offset < from || offset >= upto {
+            if offset < from || offset >= upto || (self.keys_only && record.key.is_none()) {
                 continue;
             }
             let headers: Vec<Header> = record
