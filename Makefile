@@ -10,7 +10,7 @@ export SCCACHE_DIR ?= $(HOME)/.cache/sccache
 export SCCACHE_CACHE_SIZE ?= 20G
 endif
 
-.PHONY: sim sim-views run build test setup help conformance kill kill-views compat bench bench-first bench-views
+.PHONY: sim sim-views run build test setup help conformance kill kill-views kill-subscribers compat bench bench-first bench-views bench-serve
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
@@ -35,6 +35,12 @@ kill: build ## kill -9 under load, ROUNDS times (default 200)
 
 kill-views: build ## kill -9 under views that count, sum, join, repartition and keep sessions, ROUNDS times (default 100)
 	MILLRACE_BIN=$(BIN) VIEW_ROUNDS=$(or $(ROUNDS),100) cargo test -p millrace-clients-tests --test views -- --nocapture
+
+kill-subscribers: build ## kill -9 under subscribers that resume by cut, ROUNDS times (default 200)
+	MILLRACE_BIN=$(BIN) SUBSCRIBER_ROUNDS=$(or $(ROUNDS),200) cargo test -p millrace-views-tests --test kill -- --nocapture
+
+bench-serve: build ## look-ups, freshness and subscribers of one broker's views while they ingest: [SECONDS=10] [RATE=10000] [SUBSCRIBERS=1000]
+	MILLRACE_BIN=$(BIN) cargo run --release -q -p millrace-serve-bench -- $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(SUBSCRIBERS),--subscribers $(SUBSCRIBERS))
 
 compat: build ## other people's client suites beside Apache Kafka: [SUITES="franz-go ..."] [RUNS=3] [BASELINE=1 re-makes Kafka's side]
 	MILLRACE_BIN=$(BIN) BASELINE=$(or $(BASELINE),0) RUNS=$(or $(RUNS),1) tests/clients/compat/run.sh $(SUITES)

@@ -18,19 +18,12 @@ const UNAVAILABLE: &str = "14";
 
 /// Serves until the node stops.
 pub async fn serve(views: Option<Arc<Views>>, socket: TcpListener, stopping: watch::Receiver<bool>) {
-    let routes = match views {
-        None => Router::new().fallback(unavailable),
-        Some(views) => match millrace_serve::grpc::router(views).await {
-            Ok(routes) => routes,
-            Err(error) => {
-                tracing::error!(%error, "the gRPC listener did not start");
-                return;
-            }
-        },
+    let served = match views {
+        None => axum::serve(socket, Router::new().fallback(unavailable)).with_graceful_shutdown(stopped(stopping)).await.map_err(|error| error.to_string()),
+        Some(views) => millrace_serve::grpc::serve(views, socket, stopped(stopping)).await.map_err(|error| error.to_string()),
     };
-    let served = axum::serve(socket, routes).with_graceful_shutdown(stopped(stopping)).await;
     if let Err(error) = served {
-        tracing::error!(%error, "the gRPC listener ended");
+        tracing::error!(error, "the gRPC listener ended");
     }
 }
 

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use millrace_serve::Views;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,6 +27,8 @@ pub async fn serve(node: Arc<Node>, views: Option<Arc<Views>>, socket: TcpListen
         Some(views) => routes.merge(millrace_serve::rest::router(views)),
         None => routes.fallback(|| async { (StatusCode::SERVICE_UNAVAILABLE, "the views did not start; the log says why\n") }),
     };
+    // Small answers must not wait for acknowledgements of earlier ones.
+    let socket = socket.tap_io(|stream| drop(stream.set_nodelay(true)));
     let served = axum::serve(socket, routes).with_graceful_shutdown(stopped(stopping)).await;
     if let Err(error) = served {
         tracing::error!(%error, "the HTTP listener ended");

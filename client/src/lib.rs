@@ -1,4 +1,4 @@
-//! A Kafka client: the log over the wire, for the command line, the load driver and our own tests.
+//! The log over Kafka's protocol and the views over gRPC: for programs, the command line, the load drivers and our own tests.
 //!
 //! ```text
 //! Producer, Consumer, GroupMember, Admin      what callers use
@@ -8,6 +8,8 @@
 //!            Connection                       frames, correlation, negotiated versions
 //! ```
 //!
+//! [`views`] asks the views of a Millrace node over gRPC; everything else here speaks Kafka, to any broker.
+//!
 //! Invariants
 //! * Versions are negotiated for each connection: the highest that both sides know, below a few stated caps.
 //! * A partition has at most one produce request on its way, so retries can neither reorder nor, with idempotence
@@ -15,7 +17,7 @@
 //! * Nothing is allocated by a length that came off the wire before the bytes are there.
 //! * A call either answers within the request timeout or fails with [`ClientError::Timeout`].
 //!
-//! Absences: knows no storage, no views and no broker internals; works against any Kafka broker. No TLS and no SASL.
+//! Absences: knows no storage and no broker internals. No TLS and no SASL.
 mod admin;
 mod client;
 mod connection;
@@ -28,6 +30,7 @@ mod partition;
 mod produce;
 mod records;
 mod text;
+pub mod views;
 
 pub use admin::{ConfigEntry, ConfigOp, ConfigResource, GroupDescription, GroupListing, MemberDescription, NewTopic, TopicOutcome};
 pub use client::{Client, ClientConfig};

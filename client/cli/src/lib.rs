@@ -1,4 +1,4 @@
-//! The `millrace` subcommands, `start` excepted: small programs over any Kafka broker.
+//! The `millrace` subcommands, `start` excepted: small programs over any Kafka broker, and over the views of any node.
 //!
 //! The binary's main adds its own `start` to [`command`], parses, and hands every other subcommand to [`run`]:
 //!
@@ -24,6 +24,7 @@ mod format;
 mod group;
 mod produce;
 mod progress;
+mod sql;
 mod table;
 mod topic;
 
@@ -43,6 +44,8 @@ enum Command {
     /// Consumer groups: list, describe, reset, delete
     #[command(subcommand)]
     Group(group::Command),
+    /// Ask the views: an interactive shell, or statements from -e, -f or a pipe
+    Sql(sql::Args),
     /// Show what a data directory, a segment file or a topic holds, batch by batch
     Cat(cat::Args),
     /// Say what is wrong with a node, a configuration or a data directory
@@ -71,6 +74,7 @@ pub fn run(matches: &clap::ArgMatches) -> ExitCode {
         Command::Produce(args) => common::block_on(produce::run(args)),
         Command::Consume(args) => common::block_on(consume::run(args)),
         Command::Group(command) => common::block_on(group::run(command)),
+        Command::Sql(args) => common::block_on(sql::run(args)),
         Command::Cat(args) => common::block_on(cat::run(args)),
         Command::Doctor(args) => common::block_on(doctor::run(args)),
     };

@@ -161,6 +161,11 @@ impl Broker {
         format!("127.0.0.1:{}", self.ports.http)
     }
 
+    /// Where the views answer gRPC.
+    pub fn grpc(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.grpc)
+    }
+
     /// The data directory.
     pub fn data(&self) -> &Path {
         &self.data

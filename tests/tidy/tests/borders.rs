@@ -15,17 +15,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("millrace-protocol", &["record"]),
     ("millrace-cluster", &["world", "record", "fold", "protocol"]),
     ("millrace-coordinator", &["world", "record", "fold", "protocol"]),
+    ("millrace-proto", &[]),
     ("millrace-sql", &[]),
     ("millrace-formats", &["sql"]),
     ("millrace-engine", &["world", "record", "fold", "shard", "sql", "formats"]),
     ("millrace-store", &["engine"]),
-    ("millrace-serve", &["world", "record", "fold", "shard", "sql", "formats", "engine", "store"]),
+    ("millrace-serve", &["world", "record", "fold", "shard", "proto", "sql", "formats", "engine", "store"]),
     (
         "millrace",
         &["world", "record", "log", "journal", "shard", "fold", "protocol", "cluster", "coordinator", "sql", "formats", "engine", "store", "serve", "cli"],
     ),
-    ("millrace-client", &["protocol", "record"]),
-    ("millrace-cli", &["client", "log", "record", "world", "cluster"]),
+    ("millrace-client", &["proto", "protocol", "record"]),
+    ("millrace-cli", &["client", "sql", "log", "record", "world", "cluster"]),
 ];
 
 struct Manifest {
@@ -112,7 +113,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("kafka-protocol", &["millrace-protocol", "millrace-coordinator", "millrace-cluster", "millrace", "millrace-client"]),
     ("clap", &["millrace", "millrace-cli"]),
     ("axum", &["millrace", "millrace-serve"]),
-    ("tonic", &["millrace-serve"]),
+    ("tonic", &["millrace-proto", "millrace-serve", "millrace-client"]),
 ];
 
 #[test]

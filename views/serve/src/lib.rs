@@ -17,4 +17,4 @@ pub mod run;
 pub use host::{Failed, Outcome, Views};
 pub use outside::{Answer, Outside, Refused, TopicSummary};
 pub use pull::PullAnswer;
-pub use push::{From, PushBatch, Subscription};
+pub use push::{Ended, From, PushBatch, Subscription};

@@ -97,6 +97,23 @@ impl Views {
         Ok(done)
     }
 
+    /// [`Views::execute`] that goes on to its end when the caller does not wait for it.
+    pub async fn execute_whole(
+        self: &Arc<Self>,
+        sql: String,
+        properties: BTreeMap<String, String>,
+        variables: BTreeMap<String, String>,
+    ) -> Result<Vec<Executed>, Stopped> {
+        let (views, text) = (self.clone(), sql.clone());
+        let (done, answer) = futures_channel::oneshot::channel();
+        self.outside.world().spawn(Box::pin(async move {
+            // Whoever asked may be gone.
+            let _ = done.send(views.execute(&text, &properties, &variables).await);
+        }));
+        let given_up = |_| Err(Stopped { done: Vec::new(), failed: Failed::trouble("the statements were given up: the node stops, or the log says why"), statement: sql });
+        answer.await.unwrap_or_else(given_up)
+    }
+
     /// The server's properties under the session's own.
     pub fn session_settings(&self, properties: &BTreeMap<String, String>) -> Settings {
         let mut settings = self.server.clone();

@@ -20,6 +20,8 @@ use parking_lot::Mutex;
 use crate::host::log_event;
 use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, Plant, Progress, RunError, Runner, Schedule, Signal, Stop, ViewStore, input_key, progress_key};
 
+/// No trouble: it will be open soon.
+const OPENING: &str = "opening its state";
 /// Between two attempts of a task that met trouble.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -64,7 +66,7 @@ pub struct Following {
 
 impl Following {
     pub fn start(world: Arc<dyn World>, databases: Arc<dyn Databases>, specs: Vec<TaskSpec>) -> Arc<Following> {
-        let slot = |spec| Arc::new(TaskSlot { spec, cell: ArcSwapOption::empty(), trouble: Mutex::new("opening its state".into()) });
+        let slot = |spec| Arc::new(TaskSlot { spec, cell: ArcSwapOption::empty(), trouble: Mutex::new(OPENING.into()) });
         let slots: Vec<Arc<TaskSlot>> = specs.into_iter().map(slot).collect();
         let stops: Vec<Stop> = slots.iter().map(|_| Stop::default()).collect();
         let following = Arc::new(Following {
@@ -98,15 +100,19 @@ impl Following {
         self.slots.iter().map(|slot| slot.cell.load_full()).collect()
     }
 
-    /// Waits until all tasks are open.
-    pub async fn opened(&self) -> Vec<Arc<Cell>> {
-        self.changed.until(|| self.cells()).await
+    /// Waits until all tasks are open, or one of them has met trouble.
+    pub async fn opened(&self) -> Result<Vec<Arc<Cell>>, String> {
+        let ended = || (*self.ended.lock() == self.slots.len()).then(|| "it was ended".to_owned());
+        self.changed.until(|| self.cells().map(Ok).or_else(|| self.troubled().or_else(ended).map(Err))).await
     }
 
-    /// What keeps it from running; empty when nothing does.
+    /// What keeps it from running; empty when nothing does. To be opened first is no trouble.
     pub fn trouble(&self) -> String {
-        let troubles: Vec<String> = self.slots.iter().map(|slot| slot.trouble.lock().clone()).filter(|text| !text.is_empty()).collect();
-        troubles.first().cloned().unwrap_or_default()
+        self.troubled().unwrap_or_default()
+    }
+
+    fn troubled(&self) -> Option<String> {
+        self.slots.iter().map(|slot| slot.trouble.lock().clone()).find(|text| !text.is_empty() && text != OPENING)
     }
 
     pub fn status(&self) -> Vec<TaskStatus> {
@@ -144,6 +150,7 @@ async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, databases: Arc<dyn
         let Err(error) = attempt else { return };
         tracing::error!(query = slot.spec.name, %error, "a query stopped; it is started again from its last cut");
         *slot.trouble.lock() = error.to_string();
+        changed.notify();
         let deadline = world.now() + AGAIN_AFTER;
         world.sleep_until(deadline).await;
     }

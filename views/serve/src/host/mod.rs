@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use millrace_engine::state::StoreError;
+use millrace_engine::state::{Cut, StoreError};
 use millrace_engine::{LogEvent, LogKind};
+use millrace_shard::Upto;
 use millrace_sql::catalog::{Catalog, Settings};
 use millrace_sql::error::{ErrorKind, SqlError};
 use millrace_sql::functions::Registry;
@@ -44,6 +45,12 @@ pub enum Failed {
     /// Too many of something; names the setting.
     #[error("{0}")]
     Busy(String),
+    /// Records that are not kept any more, or a cut beyond the end.
+    #[error("{0}")]
+    Gone(String),
+    /// A cut that names a partition which the view does not read.
+    #[error("{0}")]
+    NotAnInput(String),
     /// This node's trouble: disk, topic, log.
     #[error("{0}")]
     Trouble(String),
@@ -169,8 +176,27 @@ impl Views {
         found.cloned().ok_or_else(|| Failed::NotFound(format!("there is no stream or table named {name}")))
     }
 
-    /// The tasks that hold the rows of a table.
+    /// The tasks that hold the rows of a table, if they are open.
     pub fn cells_of(&self, source: &DataSource) -> Result<Vec<Arc<Cell>>, Failed> {
+        let following = self.following_of(source)?;
+        following.cells().ok_or_else(|| starting(source, &following.trouble()))
+    }
+
+    /// The same, once they are: a view that was declared a moment ago is no error.
+    pub async fn cells_when_open(&self, source: &DataSource) -> Result<Vec<Arc<Cell>>, Failed> {
+        let following = self.following_of(source)?;
+        if let Some(cells) = following.cells() {
+            return Ok(cells);
+        }
+        following.opened().await.map_err(|trouble| starting(source, &trouble))
+    }
+
+    /// What keeps the rows from being filled; empty when nothing does.
+    pub fn trouble_of(&self, source: &DataSource) -> String {
+        self.following_of(source).map_or(String::new(), |following| following.trouble())
+    }
+
+    fn following_of(&self, source: &DataSource) -> Result<Arc<Following>, Failed> {
         let not_kept = || {
             Failed::statement(format!(
                 "The {} isn't queryable. To derive a queryable table, you can do 'CREATE TABLE QUERYABLE_{} AS SELECT * FROM {}'. \
@@ -186,8 +212,29 @@ impl Views {
             (None, true) => start::kept_id(source),
             (None, false) => return Err(not_kept()),
         };
-        let following = self.following(&id).ok_or_else(not_kept)?;
-        following.cells().ok_or_else(|| Failed::Trouble(format!("{} is starting: {}", source.name, following.trouble())))
+        self.following(&id).ok_or_else(not_kept)
+    }
+
+    /// The present ends of the inputs that a cut names.
+    pub fn ends_of(&self, cut: &Cut) -> Cut {
+        let mut ends = Cut::default();
+        for (input, _) in cut.iter() {
+            let partitions = self.outside.partitions(&input.topic).unwrap_or_default();
+            if let Some(partition) = usize::try_from(input.partition).ok().and_then(|at| partitions.get(at)) {
+                ends.advance(input, partition.limit(Upto::LastStable).0);
+            }
+        }
+        ends
+    }
+
+    /// Does work that may take a while on the views' own threads.
+    pub async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, Failed> + Send + 'static) -> Result<T, Failed> {
+        let (done, answer) = futures_channel::oneshot::channel();
+        self.outside.world().spawn(Box::pin(async move {
+            // Whoever asked may be gone.
+            let _ = done.send(work());
+        }));
+        answer.await.unwrap_or_else(|_| Err(Failed::trouble("the work was given up: the node stops, or the log says why")))
     }
 
     fn next_number(&self) -> u64 {
@@ -197,6 +244,25 @@ impl Views {
     fn databases(&self) -> Arc<dyn Databases> {
         self.databases.get_or_init(|| self.outside.databases(self.settings.memory_bytes / 2)).clone()
     }
+}
+
+fn starting(source: &DataSource, trouble: &str) -> Failed {
+    let trouble = if trouble.is_empty() { "its state is being opened" } else { trouble };
+    Failed::Trouble(format!("{} is starting: {trouble}", source.name))
+}
+
+/// Waits until the tasks have applied everything before `cut`; a cut of anything but their inputs is refused, for no
+/// answer could be known to hold it.
+pub(crate) async fn reached(cells: &[Arc<Cell>], cut: &Cut) -> Result<(), Failed> {
+    for (input, _) in cut.iter() {
+        if !cells.iter().any(|cell| cell.reads(input)) {
+            return Err(Failed::NotAnInput(format!("the view does not read {}-{}, which the cut names", input.topic, input.partition)));
+        }
+    }
+    for cell in cells {
+        cell.reached(cut).await;
+    }
+    Ok(())
 }
 
 /// A record that could not be read or computed, as an operator of the node sees it.

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use millrace_engine::state::{Cut, InputId, MemoryStore};
 use millrace_engine::{Query, Task};
 use millrace_record::Offset;
+use millrace_shard::{Partition, Upto};
 use millrace_sql::catalog::{Effect, Settings};
-use millrace_sql::plan::{PullPlan, PushPlan, SourceKind, Step};
+use millrace_sql::plan::{Access, PullPlan, PushPlan, SourceKind, Step};
 use millrace_sql::schema::Schema;
 
 use crate::host::plan::{is_stateful, table_topics};
 use crate::host::topics::BrokerTopics;
 use crate::host::{Views, log_event};
-use crate::push::{self, From, Subscription};
-use crate::run::{Cell, Input, Plant, Runner, Stop, ViewStore};
+use crate::push::{Ended, Feed, From, Subscription};
+use crate::run::{Cell, Input, Plant, RunError, Runner, Stop, ViewStore};
 use crate::{Failed, PullAnswer};
 
 /// What queries are called that read one running query's outputs from now on.
@@ -48,11 +49,13 @@ impl Views {
         let settings = self.session_settings(properties);
         match self.decide(&self.catalog(), &BrokerTopics(&*self.outside), &settings, located)?.effect {
             Effect::Pull(plan) if plan.source.is_table() => {
-                let cells = self.cells_of(&plan.source)?;
-                for cell in &cells {
-                    cell.reached(at_or_after).await;
-                }
-                Ok(Selected::Rows(crate::pull::pull(&plan, &cells, self.functions, &self.eval_context(&settings))?))
+                // A scan must not keep the threads that serve the network; a look-up is done before it could move.
+                let quick = matches!(plan.access, Access::Keys(_));
+                let cells = self.cells_when_open(&plan.source).await?;
+                crate::host::reached(&cells, at_or_after).await?;
+                let (functions, context) = (self.functions, self.eval_context(&settings));
+                let look = move || crate::pull::pull(&plan, &cells, functions, &context);
+                Ok(Selected::Rows(if quick { look()? } else { self.aside(look).await? }))
             }
             Effect::Pull(plan) => Ok(Selected::Finite(self.read_stream(&plan, &settings)?)),
             Effect::Push(plan) => {
@@ -95,6 +98,7 @@ impl Views {
     ) -> Result<Subscription, Failed> {
         let query = self.compile(settings, |engine| Query::transient(root, engine))?;
         let (mut inputs, mut warm) = (Vec::new(), Vec::new());
+        let (mut begin, mut read) = (Cut::default(), Vec::new());
         let stateful = is_stateful(root);
         let tables = table_topics(root);
         let keyed = kind == SCALABLE && root.sources().iter().any(|step| step.source.schema.keys().next().is_some());
@@ -105,8 +109,11 @@ impl Views {
                 let next = match &from {
                     From::Earliest => state.start,
                     From::Latest => state.high_watermark,
-                    From::Cut(cut) => cut.next(&id).map_or(state.start, Offset),
+                    // A partition that the cut does not name is one that came later.
+                    From::Cut(cut) => resumed(cut, &id, &partition)?.unwrap_or(state.start),
                 };
+                begin.advance(&id, next.0);
+                read.push((id.clone(), partition.clone()));
                 // A query with state must see what came before; only what comes of it is not told again.
                 let again = stateful && matches!(from, From::Cut(_));
                 warm.push(next);
@@ -114,11 +121,18 @@ impl Views {
                 inputs.push(if keyed { input.with_keys_only() } else { input });
             }
         }
+        if let From::Cut(cut) = &from
+            && let Some((stranger, _)) = cut.iter().find(|(id, _)| begin.next(id).is_none())
+        {
+            return Err(not_read(stranger, root));
+        }
         let until = finite.then(|| inputs.iter().map(Input::available).collect());
-        let task = Task::open(query, ViewStore::Memory(MemoryStore::new()))?;
+        let mut task = Task::open(query, ViewStore::Memory(MemoryStore::new()))?;
+        // Every cut names every input, those included of which nothing has come.
+        inputs.iter().for_each(|input: &Input| task.skip_to(&input.id, input.next.0));
         let id = format!("{kind}_{}_{}", root.sources().first().map_or("", |step| step.source.name.as_str()), self.query_suffix());
         let stop = Stop::default();
-        let (sender, receiver) = push::channel();
+        let (feed, receiver, ended) = Feed::open(self.outside.world(), settings);
         let name = id.clone();
         let runner = Runner {
             name: id.clone(),
@@ -127,7 +141,7 @@ impl Views {
             inputs,
             schedule: None,
             output: None,
-            deliver: Some(push::deliver(sender.clone())),
+            deliver: Some(feed.deliver()),
             keep_result: false,
             windowed: false,
             warm: (stateful && matches!(from, From::Cut(_))).then_some(warm),
@@ -138,22 +152,42 @@ impl Views {
             on_log: Arc::new(move |event| log_event(&name, event)),
         };
         self.transient.lock().insert(id.clone(), stop.clone());
-        let (views, ended) = (Arc::downgrade(self), id.clone());
+        let (views, registered, stopped) = (Arc::downgrade(self), id.clone(), stop.clone());
         self.outside.world().spawn(Box::pin(async move {
-            let mut sender = sender;
-            if let Err(error) = runner.run().await {
-                let _ = futures_util::SinkExt::send(&mut sender, Err(error.to_string())).await;
-            }
+            let why = match runner.run().await {
+                Err(error @ RunError::Removed { .. }) => Some(Ended::Gone(error.to_string())),
+                Err(error) => Some(Ended::Trouble(error.to_string())),
+                Ok(()) => stopped.asked().then_some(Ended::Stopped),
+            };
+            feed.close(why);
             if let Some(views) = views.upgrade() {
-                views.transient.lock().remove(&ended);
+                views.transient.lock().remove(&registered);
             }
         }));
-        Ok(Subscription { id, schema: schema.clone(), limit, table: root.kind() == SourceKind::Table, receiver, stop })
+        let table = root.kind() == SourceKind::Table;
+        Ok(Subscription { id, schema: schema.clone(), limit, table, begin, inputs: read, receiver, ended, stop })
     }
 
     fn query_suffix(&self) -> String {
         format!("{:019}", self.outside.world().random() >> 1)
     }
+}
+
+/// Where a subscriber goes on that has seen `cut`; nothing if the cut does not name the partition.
+fn resumed(cut: &Cut, id: &InputId, partition: &Partition) -> Result<Option<Offset>, Failed> {
+    let Some(next) = cut.next(id) else { return Ok(None) };
+    let (state, end) = (partition.state(), partition.limit(Upto::LastStable));
+    let gone = |why: String| Err(Failed::Gone(format!("{}-{} {why}", id.topic, id.partition)));
+    match Offset(next) {
+        next if next < state.start => gone(format!("begins at offset {} and the cut at {}: what lies between is gone", state.start.0, next.0)),
+        next if next > end => gone(format!("ends at offset {}, before the cut's {}: is it another topic of the same name?", end.0, next.0)),
+        next => Ok(Some(next)),
+    }
+}
+
+pub(crate) fn not_read(stranger: &InputId, root: &Step) -> Failed {
+    let read: Vec<&str> = root.sources().into_iter().map(|step| step.source.topic.as_str()).collect();
+    Failed::NotAnInput(format!("the cut names {}-{}, which the query does not read; it reads {}", stranger.topic, stranger.partition, read.join(", ")))
 }
 
 /// Whether ksqlDB would run the query on its second kind of push queries, whose ids tell them apart: from the end of what a

@@ -72,6 +72,7 @@ fn coded(failed: &Failed) -> (u32, String) {
         Failed::NotFound(message) => (NOT_FOUND, message.clone()),
         Failed::Assertion(message) => (ASSERTION_FAILED, message.clone()),
         Failed::Busy(message) => (MAX_PUSH_QUERIES, message.clone()),
+        Failed::Gone(message) | Failed::NotAnInput(message) => (BAD_REQUEST, message.clone()),
         Failed::Trouble(message) => (SERVER_ERROR, message.clone()),
     }
 }

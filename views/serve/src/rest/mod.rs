@@ -21,7 +21,10 @@ use serde_json::Value as Json;
 
 pub use json::{columns_of, value_text};
 
-use crate::Views;
+use millrace_sql::ast::Statement;
+use millrace_sql::catalog::{Catalog, Settings};
+
+use crate::{Failed, Views};
 
 /// The largest body of a request.
 const BODY_BYTES_MAX: usize = 8 << 20;
@@ -79,7 +82,7 @@ fn texts(given: Option<&BTreeMap<String, Json>>) -> BTreeMap<String, String> {
     given.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
-/// What a LIST, DESCRIBE or EXPLAIN answers, as the text of its entity.
-pub fn entity_text(views: &Arc<Views>, executed: &crate::host::Executed) -> Option<String> {
-    entity::of(views, executed, ask::answer).ok().flatten().map(|entity| entity.to_string())
+/// What a statement without rows comes to: a check that holds, or a refusal.
+pub(crate) fn check(views: &Arc<Views>, catalog: &Catalog, settings: &Settings, statement: &Statement) -> Result<(), Failed> {
+    ask::answer(views, catalog, settings, statement).map(drop)
 }

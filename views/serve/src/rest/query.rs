@@ -22,7 +22,7 @@ use crate::rest::error::{BAD_REQUEST, BAD_STATEMENT, KSQL_JSON, RestError, SERVE
 use crate::rest::info::accept;
 use crate::rest::json::{columns_of, row_text};
 use crate::rest::ksql::request;
-use crate::{Failed, Subscription, Views};
+use crate::{Ended, Failed, Subscription, Views};
 
 const DELIMITED: &str = "application/vnd.ksqlapi.delimited.v1";
 
@@ -224,8 +224,9 @@ impl Rows {
         }
         match self.subscription.next().await {
             None => self.finish(self.last),
-            Some(Err(message)) => {
-                self.ready.push_back(self.writer.failed(&message));
+            Some(Err(Ended::Stopped)) => self.finish(self.last),
+            Some(Err(why)) => {
+                self.ready.push_back(self.writer.failed(&why.to_string()));
                 self.ready.push_back(self.writer.tail(None));
                 self.done = true;
             }

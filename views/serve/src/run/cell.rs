@@ -2,7 +2,7 @@
 use std::ops::ControlFlow;
 
 use millrace_engine::Task;
-use millrace_engine::state::{Batch, Cut, MemoryStore, Store, StoreError, Stored, TableId};
+use millrace_engine::state::{Batch, Cut, InputId, MemoryStore, Store, StoreError, Stored, TableId};
 use millrace_store::DiskStore;
 use parking_lot::{Mutex, MutexGuard};
 
@@ -87,6 +87,11 @@ impl Cell {
     pub fn update(&self, change: impl FnOnce(&mut Progress)) {
         change(&mut self.progress.lock());
         self.moved.notify();
+    }
+
+    /// Whether the partition is one of the task's inputs: its cut names all of them.
+    pub fn reads(&self, input: &InputId) -> bool {
+        self.progress.lock().cut.next(input).is_some()
     }
 
     /// Waits until everything before `cut` has been applied, so far as it concerns this task's inputs.

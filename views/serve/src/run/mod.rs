@@ -40,6 +40,8 @@ pub enum RunError {
     InputShort { topic: Arc<str>, partition: i32, upto: Offset },
     #[error("{topic}-{partition} is another topic of the same name than the one that the query has read")]
     InputRemade { topic: Arc<str>, partition: i32 },
+    #[error("retention removed {topic}-{partition} up to offset {start} before the subscriber had read it from {next}")]
+    Removed { topic: Arc<str>, partition: i32, next: i64, start: i64 },
     #[error("the task panicked: {0}")]
     Panicked(String),
     #[error("the sink cannot be written: {0}")]

@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -29,6 +30,8 @@ const STEP_BYTES: usize = 1 << 20;
 const STEP_OFFSETS: i64 = 8192;
 /// Records between two moments at which readers get at the rows.
 const CHUNK: usize = 64;
+/// Chunks after which a busy task lets others run: a few milliseconds.
+const CHUNKS_A_TURN: usize = 16;
 /// Steps that are worth trimming away: each time costs a sync of the state.
 const SCHEDULE_KEPT: i64 = 1000;
 /// How long the state on disk may lag behind a busy task, and behind an idle one.
@@ -76,6 +79,19 @@ pub struct Runner {
     pub entries: VecDeque<AppendReply>,
     pub plant: Plant,
     pub on_log: Arc<dyn Fn(&LogEvent) + Send + Sync>,
+}
+
+/// Lets whatever else is ready on this thread run first: a task that catches up must keep nobody from opening or asking.
+async fn others_first() {
+    let mut asked = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut asked, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Runner {
@@ -208,6 +224,10 @@ impl Runner {
             let taken = self.inputs[at].take(step.upto, STEP_BYTES)?;
             if taken.missed > 0 {
                 let input = &self.inputs[at];
+                if self.deliver.is_some() {
+                    let (topic, partition, next) = (input.id.topic.clone(), input.id.partition, input.next.0);
+                    return Err(RunError::Removed { topic, partition, next, start: next + taken.missed });
+                }
                 tracing::error!(query = self.name, topic = &*input.id.topic, partition = input.id.partition, records = taken.missed,
                     "retention removed records before the query had read them");
                 self.cell.update(|progress| progress.errors += taken.missed.unsigned_abs());
@@ -216,8 +236,11 @@ impl Runner {
                 return Err(RunError::InputShort { topic: self.inputs[at].id.topic.clone(), partition: self.inputs[at].id.partition, upto: step.upto });
             }
             let mut changes = Vec::new();
-            for chunk in taken.records.chunks(CHUNK) {
+            for (number, chunk) in taken.records.chunks(CHUNK).enumerate() {
                 self.feed(chunk, step.clock_ms, &mut changes)?;
+                if number % CHUNKS_A_TURN == CHUNKS_A_TURN - 1 {
+                    others_first().await;
+                }
             }
             self.inputs[at].next = taken.next;
             let cut = {

@@ -1,0 +1,116 @@
+//! An open load: requests at their times, each timed from when it was due.
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use millrace_harness::Broker;
+use tokio::sync::mpsc;
+
+use crate::Failure;
+
+/// Requests that may be on their way: beyond it the load is told to be too much.
+const ON_THE_WAY_MAX: u64 = 50_000;
+
+/// Latencies in microseconds.
+#[derive(Clone, Default)]
+pub struct Times(Arc<Mutex<Vec<u32>>>);
+
+impl Times {
+    pub fn add(&self, took: Duration) {
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(micros);
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn sorted(&self) -> Vec<u32> {
+        let mut all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        all.sort_unstable();
+        all
+    }
+
+    /// A row of the table.
+    pub fn print(&self, what: &str, asked: f64, took: Duration, cpu: f64, beside: &str) {
+        let all = self.sorted();
+        let at = |share: f64| all.get(((all.len() as f64 * share) as usize).min(all.len().saturating_sub(1))).map_or(0.0, |micros| f64::from(*micros) / 1e3);
+        println!(
+            "| {what} | {asked:.0} | {:.0} | {:.2} | {:.2} | {:.2} | {:.1} | {cpu:.2} | {beside} |",
+            all.len() as f64 / took.as_secs_f64(),
+            at(0.5),
+            at(0.99),
+            at(0.999),
+            at(1.0)
+        );
+    }
+}
+
+/// The broker's CPU, in cores, over a while.
+pub struct Cpu<'a>(&'a Broker, f64, Instant);
+
+impl<'a> Cpu<'a> {
+    pub fn begin(broker: &'a Broker) -> Cpu<'a> {
+        Cpu(broker, broker.cpu_seconds(), Instant::now())
+    }
+
+    pub fn cores(&self) -> f64 {
+        (self.0.cpu_seconds() - self.1) / self.2.elapsed().as_secs_f64()
+    }
+}
+
+/// Makes `rate` requests a second for a while and waits for all answers. A thread of its own keeps the times: timers of the
+/// runtime are a millisecond coarse.
+pub async fn open<F, R>(rate: u64, time: Duration, request: F) -> Result<(Times, Duration), Failure>
+where
+    F: Fn(u64) -> R,
+    R: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let (tick, mut due) = mpsc::unbounded_channel::<(u64, Instant)>();
+    let began = Instant::now();
+    let count = (rate as f64 * time.as_secs_f64()) as u64;
+    std::thread::spawn(move || {
+        for number in 0..count {
+            let at = began + Duration::from_secs_f64(number as f64 / rate as f64);
+            let now = Instant::now();
+            if at > now {
+                std::thread::sleep(at - now);
+            }
+            if tick.send((number, at)).is_err() {
+                return;
+            }
+        }
+    });
+    let times = Times::default();
+    let failed: Arc<Mutex<Option<Failure>>> = Arc::default();
+    let mut started = 0;
+    while let Some((number, at)) = due.recv().await {
+        started += 1;
+        if started - times.count() as u64 > ON_THE_WAY_MAX {
+            return Err(format!("more than {ON_THE_WAY_MAX} requests wait for their answers: {rate} a second are too many").into());
+        }
+        let (asked, times, failing) = (request(number), times.clone(), failed.clone());
+        tokio::spawn(async move {
+            match asked.await {
+                Ok(()) => times.add(at.elapsed()),
+                Err(error) => drop(failing.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error)),
+            }
+        });
+        if number % 256 == 0
+            && let Some(error) = failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            return Err(error);
+        }
+    }
+    let until = Instant::now() + Duration::from_secs(30);
+    while (times.count() as u64) < started {
+        if let Some(error) = failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(error);
+        }
+        if Instant::now() > until {
+            return Err("answers were missing after 30 s".into());
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok((times, began.elapsed()))
+}
