@@ -46,6 +46,10 @@ impl Resolver<'_> {
                 value: Box::new(self.resolve(value, depth + 1)?),
             },
             DataType::Struct(fields) => {
+                let twice = |(at, field): &(usize, &StructField)| fields[..*at].iter().any(|earlier| earlier.name == field.name);
+                if let Some((_, field)) = fields.iter().enumerate().find(twice) {
+                    return Err(SqlError::definition(format!("Duplicate field names found in STRUCT: '{}'", field.name)));
+                }
                 let resolved = fields.iter().map(|field| {
                     Ok(StructField { name: field.name.clone(), data_type: self.resolve(&field.data_type, depth + 1)? })
                 });

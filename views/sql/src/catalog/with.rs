@@ -11,10 +11,11 @@ use crate::plan::{Format, WindowInfo, WindowType};
 enum Takes {
     Create,
     Both,
+    Insert,
 }
 
 /// Every property, with the statements that take it.
-const PROPERTIES: [(&str, Takes); 26] = [
+const PROPERTIES: [(&str, Takes); 27] = [
     ("KAFKA_TOPIC", Takes::Both),
     ("PARTITIONS", Takes::Both),
     ("REPLICAS", Takes::Both),
@@ -41,6 +42,7 @@ const PROPERTIES: [(&str, Takes); 26] = [
     ("SOURCED_BY_CONNECTOR", Takes::Create),
     ("KEY", Takes::Create),
     ("AVRO_SCHEMA_ID", Takes::Create),
+    ("QUERY_ID", Takes::Insert),
 ];
 
 /// A checked WITH clause.
@@ -56,6 +58,11 @@ impl<'a> With<'a> {
     /// Of CREATE .. AS SELECT.
     pub(crate) fn create_as(properties: &'a Properties) -> Result<With<'a>> {
         With::checked(properties, &[Takes::Both])
+    }
+
+    /// Of INSERT INTO .. SELECT.
+    pub(crate) fn insert(properties: &'a Properties) -> Result<With<'a>> {
+        With::checked(properties, &[Takes::Insert])
     }
 
     fn checked(properties: &'a Properties, statements: &[Takes]) -> Result<With<'a>> {

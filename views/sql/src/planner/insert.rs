@@ -1,6 +1,7 @@
 //! INSERT INTO: of a query's results, and of constants.
 
 use crate::ast::{ColumnRef, Expression, Position, Properties, PropertyValue, Query};
+use crate::catalog::With;
 use crate::error::{Result, SqlError};
 use crate::name::Name;
 use crate::plan::{InsertValues, PersistentPlan, Project, QueryId, QueryKind, Sink, Step};
@@ -27,6 +28,7 @@ impl Planner<'_> {
         if query.limit.is_some() {
             return Err(SqlError::definition("INSERT INTO statements don't support LIMIT clause."));
         }
+        With::insert(properties)?;
         let planned = self.plan_query(query, Target::Sink(target))?;
         if planned.kind != sink.kind {
             return Err(SqlError::statement(format!(
