@@ -157,7 +157,26 @@ pub const VIEWS: &[View] = &[
             check_totals_log(&texts, expect(joined, "N", version), complete)
         },
     },
+    View {
+        name: "PAYERS",
+        // With BY_GROUP a ledger: each record is a transfer of N from one account of this table to one of that.
+        sql: "CREATE TABLE payers AS SELECT n % 7 AS payer, COUNT(*) AS c, SUM(n) AS s FROM src GROUP BY n % 7;",
+        needs: None,
+        pull: Some("SELECT CAST(payer AS VARCHAR), c, s FROM payers;"),
+        rows: |logs, cut| Some(totals(before(logs, "SRC", cut)?, "N", payer)),
+        log: |logs, sink, complete| {
+            let texts: Vec<Event> = sink.iter().cloned().map(with_text_key).collect();
+            check_totals_log(&texts, expect(source(logs), "N", payer), complete)
+        },
+    },
 ];
+
+/// Of the two tables that are a ledger: what was paid in is what was paid out, wherever both are read at one cut.
+pub const LEDGER: [&str; 2] = ["BY_GROUP", "PAYERS"];
+
+fn payer(event: &Event) -> Option<String> {
+    event.integer("N").map(|number| (number % 7).to_string())
+}
 
 /// A BIGINT key is eight bytes.
 fn with_text_key(mut event: Event) -> Event {

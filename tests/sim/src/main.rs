@@ -34,8 +34,8 @@ fn main() -> ExitCode {
         }
         return judge(|seed| {
             let outcome = views::run(seed, options);
-            (outcome.failure, [outcome.crashes, outcome.rows, outcome.outputs])
-        }, ["crashes", "rows of tables checked", "records in sinks"]);
+            (outcome.failure, [outcome.crashes, outcome.rows, outcome.outputs, outcome.balances])
+        }, ["crashes", "rows of tables checked", "records in sinks", "balances at one cut"]);
     }
     let plant = match text("PLANT").as_str() {
         "" => Plant::Nothing,
@@ -45,15 +45,15 @@ fn main() -> ExitCode {
     let options = scenario::Options { print, plant };
     judge(|seed| {
         let outcome = scenario::run(seed, options);
-        (outcome.failure, [outcome.crashes, outcome.acked, 0])
-    }, ["crashes", "records acknowledged", ""])
+        (outcome.failure, [outcome.crashes, outcome.acked, 0, 0])
+    }, ["crashes", "records acknowledged", "", ""])
 }
 
 /// Runs every seed; each answers what it did in numbers of these names, and what must never happen and did.
-fn judge(run: impl Fn(u64) -> (Option<String>, [u64; 3]), names: [&str; 3]) -> ExitCode {
+fn judge(run: impl Fn(u64) -> (Option<String>, [u64; 4]), names: [&str; 4]) -> ExitCode {
     let (seeds, first) = (number("SEEDS", 100), number("FIRST", 1));
     let mut failed: Vec<u64> = Vec::new();
-    let mut sums = [0; 3];
+    let mut sums = [0; 4];
     for seed in first..first + seeds {
         let failure = match catch_unwind(AssertUnwindSafe(|| run(seed))) {
             Ok((failure, did)) => {

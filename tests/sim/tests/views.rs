@@ -37,6 +37,16 @@ fn the_sessions_of_a_key_stay_in_one_partition() {
     holds(2);
 }
 
+/// Fault matrix G3.
+#[test]
+fn the_ledger_balances_at_every_cut() {
+    let balances: u64 = (1..=20).map(|seed| run(seed * 3, Options::default())).map(|outcome| match outcome.failure {
+        None => outcome.balances,
+        Some(failure) => panic!("{failure}"),
+    }).sum();
+    assert!(balances > 50, "{balances} reads of both sides at one cut are too few to mean anything");
+}
+
 fn is_found(what: &str, options: Options) {
     let found = (1..=150).any(|seed| run(seed, options).failure.is_some());
     assert!(found, "{what} was not found in 150 seeds");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use millrace_engine::state::Cut;
-use millrace_oracle::{Event, Logs, Rows, SOURCES, VIEWS, View};
+use millrace_oracle::{Event, LEDGER, Logs, Rows, SOURCES, VIEWS, View};
 use millrace_record::{BatchBuilder, BatchHeader, Codec, Level, partition_of_key};
 use millrace_serve::Views;
 use millrace_serve::host::Selected;
@@ -47,6 +47,8 @@ pub struct Outcome {
     pub rows: u64,
     /// Records of sinks that were, in the last look.
     pub outputs: u64,
+    /// Reads of both sides of the ledger at one cut.
+    pub balances: u64,
 }
 
 /// Runs one seed from an empty disk to the last check.
@@ -62,7 +64,7 @@ pub fn run(seed: u64, options: Options) -> Outcome {
         run.trace.note(format_args!("FAILED: {failure}"));
     }
     run.end_node();
-    Outcome { failure, fingerprint: run.trace.fingerprint(), crashes: run.crashes, rows: run.rows, outputs: run.outputs }
+    Outcome { failure, fingerprint: run.trace.fingerprint(), crashes: run.crashes, rows: run.rows, outputs: run.outputs, balances: run.balances }
 }
 
 thread_local!(static PANICS: Cell<u64> = const { Cell::new(0) });
@@ -103,6 +105,7 @@ struct Run {
     crashes: u64,
     rows: u64,
     outputs: u64,
+    balances: u64,
 }
 
 struct Node {
@@ -133,7 +136,7 @@ impl Run {
             disk.set_faults(|faults, _| faults.sync_nanos_max = 20_000_000);
         }
         let metadata = Metadata::new(*rng.pick(&[4_000, 1 << 20]));
-        let views = some_views(&mut rng);
+        let views = some_views(&mut rng, seed % 3 == 0);
         Run {
             databases: SimDatabases::new(disk.clone(), rng.next(), options.tear),
             partitions: rng.range(1, 4) as i32,
@@ -156,6 +159,7 @@ impl Run {
             crashes: 0,
             rows: 0,
             outputs: 0,
+            balances: 0,
         }
     }
 
@@ -330,11 +334,24 @@ impl Run {
                 }
             }
         }
+        self.check_ledger(&tables)?;
         let sinks = self.views.iter().filter_map(|view| logs.get(view.name));
         self.outputs = sinks.map(|events| events.len() as u64).sum();
         let lengths: Vec<(&String, usize)> = logs.iter().map(|(name, events)| (name, events.len())).collect();
         self.trace.note(format_args!("looked: {lengths:?}, {} tables", tables.len()));
         Ok(())
+    }
+
+    /// The balance test: credits less debits are nothing at every cut that both are read at.
+    fn check_ledger(&mut self, tables: &BTreeMap<&'static str, (Rows, Cut)>) -> Result<(), String> {
+        let [Some((credits, cut)), Some((debits, other))] = LEDGER.map(|name| tables.get(name)) else { return Ok(()) };
+        if cut != other {
+            return Ok(());
+        }
+        let total = |rows: &Rows| rows.values().map(|row| row[1]).sum::<i64>();
+        self.balances += 1;
+        let total = total(credits) - total(debits);
+        if total == 0 { Ok(()) } else { Err(format!("{total} is in nobody's account at {cut}")) }
     }
 
     fn tables(&self, views: &Arc<Views>, complete: bool) -> Result<BTreeMap<&'static str, (Rows, Cut)>, String> {
@@ -476,13 +493,17 @@ fn positions(cut: &Cut) -> millrace_oracle::Cut {
     cut.iter().map(|(input, next)| ((input.topic.to_string(), input.partition as usize), next)).collect()
 }
 
-fn some_views(rng: &mut Rng) -> Vec<&'static View> {
-    let mut views: Vec<&View> = VIEWS.iter().filter(|_| rng.percent(45)).collect();
+fn some_views(rng: &mut Rng, with_ledger: bool) -> Vec<&'static View> {
+    let payers = LEDGER[1];
+    let mut views: Vec<&View> = VIEWS.iter().filter(|view| view.name != payers && rng.percent(45)).collect();
     if views.is_empty() {
         views.push(&VIEWS[0]);
     }
     let lacks = |views: &[&View], name: &str| !views.iter().any(|view| view.name == name);
-    let needed: Vec<&str> = views.iter().filter_map(|view| view.needs).collect();
+    let mut needed: Vec<&str> = views.iter().filter_map(|view| view.needs).collect();
+    if with_ledger {
+        needed.extend(LEDGER);
+    }
     for name in needed {
         if lacks(&views, name) {
             views.extend(VIEWS.iter().filter(|view| view.name == name));
