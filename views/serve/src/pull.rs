@@ -2,6 +2,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use millrace_engine::Task;
 use millrace_engine::state::{Cut, Store, Stored, after_prefix, encode_values};
 use millrace_sql::expr::{EvalContext, Expr};
 use millrace_sql::functions::Registry;
@@ -9,10 +10,11 @@ use millrace_sql::plan::{Access, KeyLookup, PullPlan, SourceColumn, SourceStep, 
 use millrace_sql::schema::Schema;
 use millrace_sql::types::SqlType;
 use millrace_sql::value::Value;
+use parking_lot::MutexGuard;
 
 use crate::Failed;
 use crate::insert::constant;
-use crate::run::{Cell, RESULT, ViewRow, view_row};
+use crate::run::{Cell, RESULT, ViewRow, ViewStore, view_row};
 
 #[derive(Debug)]
 pub struct PullAnswer {
@@ -81,24 +83,28 @@ enum Range {
     Between(Vec<u8>, Option<Vec<u8>>),
 }
 
+/// Holds one task, and adds its place to the answer's cut. Tasks are held one after another: no two of them read the same
+/// partition, so each one's rows are those of its own part of the cut, whatever the others do meanwhile.
+fn hold<'a>(cell: &'a Cell, cut: &mut Cut) -> MutexGuard<'a, Task<ViewStore>> {
+    let task = cell.task();
+    task.cut().iter().for_each(|(input, next)| cut.advance(input, next));
+    task
+}
+
 pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context: &EvalContext) -> Result<PullAnswer, Failed> {
     let pipeline = Pipeline::compile(&plan.root, functions)?;
     let key_types: Vec<SqlType> = plan.source.schema.keys().map(|column| column.sql_type.clone()).collect();
     let ranges = ranges(&plan.access, &key_types, functions, context)?;
     let limit = plan.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
     let windowed = plan.source.window.is_some();
-    let mut answer = PullAnswer { schema: plan.schema.clone(), rows: Vec::new(), cut: Cut::default() };
-    // All tasks are held together, so that the rows of all of them are of one cut.
-    let tasks: Vec<_> = cells.iter().map(|cell| cell.task()).collect();
-    for task in &tasks {
-        for (input, next) in task.cut().iter() {
-            answer.cut.advance(input, next);
-        }
-    }
-    for range in &ranges {
-        for task in &tasks {
+    // Rows with the place of the range that they were found by: they come out in the order of the ranges.
+    let (mut rows, mut cut) = (Vec::new(), Cut::default());
+    for cell in cells {
+        let task = hold(cell, &mut cut);
+        for (place, range) in ranges.iter().enumerate() {
+            let mut taken = 0;
             let mut visit = |stored: &Stored| -> ControlFlow<()> {
-                if answer.rows.len() >= limit {
+                if taken >= limit {
                     return ControlFlow::Break(());
                 }
                 let row = view_row(stored, windowed);
@@ -109,7 +115,8 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
                     Range::Between(..) => true,
                 };
                 if in_window && let Some(values) = pipeline.run(&row, context) {
-                    answer.rows.push(values);
+                    rows.push((place, values));
+                    taken += 1;
                 }
                 ControlFlow::Continue(())
             };
@@ -127,7 +134,9 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
             }
         }
     }
-    Ok(answer)
+    rows.sort_by_key(|(place, _)| *place);
+    rows.truncate(limit);
+    Ok(PullAnswer { schema: plan.schema.clone(), rows: rows.into_iter().map(|(_, values)| values).collect(), cut })
 }
 
 fn ranges(access: &Access, types: &[SqlType], functions: &Registry, context: &EvalContext) -> Result<Vec<Range>, Failed> {
@@ -160,26 +169,20 @@ pub fn get(cells: &[Arc<Cell>], key: &[Value], windowed: bool) -> Result<(Vec<Vi
 
 /// The rows of each key, all of one cut.
 pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: bool) -> Result<(Vec<Vec<ViewRow>>, Cut), Failed> {
-    let tasks: Vec<_> = cells.iter().map(|cell| cell.task()).collect();
-    let mut cut = Cut::default();
-    for task in &tasks {
-        task.cut().iter().for_each(|(input, next)| cut.advance(input, next));
-    }
-    let mut each = Vec::with_capacity(keys.len());
-    for key in keys {
-        let prefix = encode_values(key.as_ref());
-        let mut rows = Vec::new();
-        for task in &tasks {
+    let prefixes: Vec<Vec<u8>> = keys.iter().map(|key| encode_values(key.as_ref())).collect();
+    let (mut each, mut cut) = (vec![Vec::new(); keys.len()], Cut::default());
+    for cell in cells {
+        let task = hold(cell, &mut cut);
+        for (prefix, rows) in prefixes.iter().zip(&mut each) {
             if windowed {
-                task.store().scan(RESULT, &prefix, after_prefix(&prefix).as_deref(), &mut |_, stored| {
+                task.store().scan(RESULT, prefix, after_prefix(prefix).as_deref(), &mut |_, stored| {
                     rows.push(view_row(stored, true));
                     ControlFlow::Continue(())
                 })?;
-            } else if let Some(stored) = task.store().get(RESULT, &prefix)? {
+            } else if let Some(stored) = task.store().get(RESULT, prefix)? {
                 rows.push(view_row(&stored, false));
             }
         }
-        each.push(rows);
     }
     Ok((each, cut))
 }
@@ -188,12 +191,9 @@ pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: boo
 pub fn scan(cells: &[Arc<Cell>], from: Option<&[Value]>, to: Option<&[Value]>, limit: usize, windowed: bool) -> Result<(Vec<ViewRow>, Cut), Failed> {
     let low = from.map(encode_values).unwrap_or_default();
     let high = to.map(encode_values).and_then(|high| after_prefix(&high));
-    let tasks: Vec<_> = cells.iter().map(|cell| cell.task()).collect();
     let (mut rows, mut cut) = (Vec::new(), Cut::default());
-    for task in &tasks {
-        for (input, next) in task.cut().iter() {
-            cut.advance(input, next);
-        }
+    for cell in cells {
+        let task = hold(cell, &mut cut);
         let mut taken = 0;
         task.store().scan(RESULT, &low, high.as_deref(), &mut |key, stored| {
             rows.push((key.to_vec(), view_row(stored, windowed)));

@@ -18,6 +18,7 @@ use millrace_engine::{Change, InputRecord, LogEvent};
 use millrace_record::Offset;
 use millrace_shard::{AppendReply, Bell, BellHook};
 use millrace_world::{Moment, World};
+use parking_lot::MutexGuard;
 
 use crate::run::order::steps_by_time;
 use crate::run::schedule::Step;
@@ -293,7 +294,8 @@ impl Runner {
         }
         task.commit()?;
         let cut = task.cut().clone();
-        drop(task);
+        // To a reader that waits, before this task takes it again for the next chunk.
+        MutexGuard::unlock_fair(task);
         self.cell.update(|progress| {
             progress.cut = cut;
             progress.records_in += records.len() as u64;
