@@ -231,9 +231,10 @@ fn shard_settings(config: &NodeConfig) -> ShardSettings {
     ShardSettings {
         journal_dir: config.data_dir.join("journal"),
         ring_bytes: 32 << 20,
-        direct_bytes: 256 << 10,
+        direct_bytes: 128 << 10,
         turn_bytes_max: 8 << 20,
         checkpoint_ms: 1_000,
+        retention_delay_ms: positive("log.initial.task.delay.ms"),
         retention_check_ms: positive("log.retention.check.interval.ms"),
         clean_check_ms: positive("log.cleaner.backoff.ms"),
         clean_map_bytes: usize::try_from(settings.number("log.cleaner.dedupe.buffer.size")).unwrap_or(usize::MAX),

@@ -24,5 +24,6 @@ pub fn partition_config(settings: &TopicSettings) -> PartitionConfig {
             messages: u64::try_from(settings.flush_messages).unwrap_or(u64::MAX).max(1),
             ms: u64::try_from(settings.flush_ms).unwrap_or(u64::MAX),
         },
+        delete_delay_ms: u64::try_from(settings.file_delete_delay_ms).unwrap_or(0),
     }
 }

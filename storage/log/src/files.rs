@@ -1,6 +1,6 @@
 //! Small files that are replaced as a whole.
 use std::io::IoSlice;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use millrace_world::{Disk, OpenMode};
 
@@ -51,6 +51,17 @@ pub(crate) fn read_front(disk: &dyn Disk, path: &Path, bytes_max: u64) -> Result
     let read = file.read_at(&mut bytes, 0).map_err(LogError::io("read", path))?;
     bytes.truncate(read);
     Ok(Some(bytes))
+}
+
+/// Gives a segment's file the name under which it waits for its removal, and answers that. `None` if it is
+/// gone already.
+pub(crate) fn doom(disk: &dyn Disk, path: &Path) -> Result<Option<PathBuf>, LogError> {
+    let doomed = paths::deleted(path);
+    match disk.rename(path, &doomed) {
+        Ok(()) => Ok(Some(doomed)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LogError::io("rename", path)(error)),
+    }
 }
 
 /// Removes a file that may be gone already.

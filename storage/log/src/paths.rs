@@ -8,6 +8,7 @@
 //! *.cleaned                      being written by compaction: worth nothing after a crash
 //! *.swap                         written and durable: takes the place of the segments it was made from
 //! *.tmp                          being written, to be renamed
+//! *.deleted                      a segment that the log let go of; stays for a while, and goes with the next start
 //! ```
 use std::path::{Path, PathBuf};
 
@@ -49,11 +50,25 @@ pub(crate) fn start_path(dir: &Path) -> PathBuf {
     dir.join("start")
 }
 
-pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+const DELETED_SUFFIX: &str = ".deleted";
+
+/// Whether a file of this name is worth nothing to a log that is being opened.
+pub(crate) fn is_left_over(name: &str) -> bool {
+    name.ends_with(TEMPORARY_SUFFIX) || name.ends_with(DELETED_SUFFIX)
+}
 
 pub(crate) fn temporary(path: &Path) -> PathBuf {
+    with_suffix(path, TEMPORARY_SUFFIX)
+}
+
+pub(crate) fn deleted(path: &Path) -> PathBuf {
+    with_suffix(path, DELETED_SUFFIX)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
-    name.push(TEMPORARY_SUFFIX);
+    name.push(suffix);
     PathBuf::from(name)
 }
 
@@ -68,7 +83,7 @@ mod tests {
             let name = path.file_name().unwrap().to_str().unwrap();
             assert_eq!(FileKind::parse(name), Some((kind, Offset(i64::MAX))));
         }
-        for name in ["start", "12.log", "0000000000000000000x.log", "+0000000000000000001.log", "99999999999999999999.log"] {
+        for name in ["start", "12.log", "00000000000000000012.log.deleted", "0000000000000000000x.log", "+0000000000000000001.log", "99999999999999999999.log"] {
             assert_eq!(FileKind::parse(name), None, "{name}");
         }
     }

@@ -103,7 +103,7 @@ type Listing = BTreeMap<Offset, u64>;
 fn list(disk: &dyn Disk, dir: &Path) -> Result<Listing, LogError> {
     let mut listing = Listing::new();
     for entry in disk.list(dir).map_err(LogError::io("list", dir))? {
-        if entry.name.ends_with(paths::TEMPORARY_SUFFIX) {
+        if paths::is_left_over(&entry.name) {
             files::remove(disk, &dir.join(&entry.name))?;
         }
         if let Some((FileKind::Log, base)) = FileKind::parse(&entry.name) {

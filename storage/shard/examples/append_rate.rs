@@ -1,5 +1,6 @@
 //! How many batches a second one shard takes on a real disk, with many in flight:
-//! `cargo run --release -p millrace-shard --example append_rate -- DIR [partitions] [in flight] [bytes] [seconds]`
+//! `cargo run --release -p millrace-shard --example append_rate -- DIR [partitions] [in flight] [bytes] [seconds]
+//! [ring, in MiB] [direct from, in KiB]`
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,14 +36,16 @@ fn main() {
     let dir = PathBuf::from(arguments.next().expect("the first argument is a folder"));
     let mut number = |default: usize| arguments.next().map_or(default, |text| text.parse().expect("arguments are numbers"));
     let (partitions, in_flight, bytes, seconds) = (number(1), number(1000), number(1024), number(5));
+    let (ring_mib, direct_kib) = (number(32), number(256));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts");
     let world: Arc<dyn World> = Arc::new(Production::new(runtime.handle().clone()));
     let settings = ShardSettings {
         journal_dir: dir.join("journal"),
-        ring_bytes: 64 << 20,
-        direct_bytes: 256 << 10,
-        turn_bytes_max: 32 << 20,
-        checkpoint_ms: 10_000,
+        ring_bytes: (ring_mib as u64) << 20,
+        direct_bytes: direct_kib << 10,
+        turn_bytes_max: 8 << 20,
+        checkpoint_ms: 1_000,
+        retention_delay_ms: 30_000,
         retention_check_ms: 300_000,
         clean_check_ms: 15_000,
         clean_map_bytes: 1 << 20,
@@ -59,7 +62,7 @@ fn main() {
                     id: GroupId(at as u64 + 1),
                     dir: dir.join(format!("p-{at}")),
                     identity: at as u128 + 1,
-                    config: PartitionConfig { log: log(), flush },
+                    config: PartitionConfig { log: log(), flush, delete_delay_ms: 0 },
                     voters: vec![ReplicaId(1)],
                     me: ReplicaId(1),
                 })

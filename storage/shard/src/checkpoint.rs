@@ -60,7 +60,7 @@ impl Shard {
         }
         let groups = self.checkpoint_groups();
         self.checkpoints.running = true;
-        self.workers.submit(Job::checkpoint(flushes, self.journal.checkpoint(), mark, groups));
+        self.workers.submit(Job::checkpoint(flushes, self.workers.sync_lanes(), self.journal.checkpoint(), mark, groups));
     }
 
     /// What the checkpoint says of every group: true once its segments are flushed.
@@ -98,9 +98,9 @@ impl Shard {
             }
             Done::Flush { at, flushed } => self.end_flush(at, flushed),
             Done::Clean { at, cleaned } => self.end_clean(at, *cleaned),
-            Done::Removed { dir, outcome } => {
-                if let Err(e) = outcome {
-                    warn!("{} was deleted, but not all of it could be removed: {e}", dir.display());
+            Done::Removed { left } => {
+                for (doomed, e) in left {
+                    warn!("{} was dropped, but not all of it could be removed; the next start tries again: {e}", doomed.path().display());
                 }
             }
         }

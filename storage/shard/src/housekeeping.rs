@@ -1,16 +1,18 @@
 //! What is due although nobody asked: retention, cleaning, expiry of producers, flushes behind.
 //! Looked after in rounds, each with its own pace, so that a thousand idle partitions cost next to
 //! nothing.
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use millrace_log::{CleanReport, Cleaned, LogError};
 use millrace_world::Moment;
 use tracing::{debug, warn};
 
-use crate::background::Job;
+use crate::background::{Doomed, Job};
 use crate::group::Incoming;
 use crate::mailbox::Address;
 use crate::reply::Answer;
+use crate::settings::ShardSettings;
 use crate::shard::Shard;
 
 const PRODUCERS_EVERY: Duration = Duration::from_secs(600);
@@ -28,11 +30,21 @@ pub(crate) struct Rounds {
     /// Some partition has a `flush.ms`, and something unflushed.
     flushes_by_time: bool,
     cleaning: usize,
+    /// What is to be removed, and when.
+    doomed: BTreeMap<Moment, Vec<Doomed>>,
 }
 
 impl Rounds {
-    pub fn new(now: Moment) -> Self {
-        Rounds { retention: now + IDLE, clean: now + IDLE, producers: now + PRODUCERS_EVERY, flush: now, flushes_by_time: false, cleaning: 0 }
+    pub fn new(now: Moment, settings: &ShardSettings) -> Self {
+        Rounds {
+            retention: now + pause(settings.retention_delay_ms),
+            clean: now + IDLE,
+            producers: now + PRODUCERS_EVERY,
+            flush: now,
+            flushes_by_time: false,
+            cleaning: 0,
+            doomed: BTreeMap::new(),
+        }
     }
 
     /// Something waits for a flush by time: the shard must not sleep through it.
@@ -41,7 +53,8 @@ impl Rounds {
     }
 
     pub fn next_due(&self) -> Moment {
-        let due = self.retention.min(self.clean).min(self.producers);
+        let doomed = self.doomed.first_key_value().map_or(Moment(u64::MAX), |(due, _)| *due);
+        let due = self.retention.min(self.clean).min(self.producers).min(doomed);
         if self.flushes_by_time { due.min(self.flush) } else { due }
     }
 }
@@ -75,6 +88,27 @@ impl Shard {
             self.rounds.flush = now + FLUSH_EVERY;
             self.keep_flushed(now);
         }
+        while let Some(grave) = self.rounds.doomed.first_entry().filter(|grave| *grave.key() <= now) {
+            let doomed = grave.remove();
+            self.workers.submit(Job::remove(self.disk.clone(), doomed));
+        }
+    }
+
+    /// What left its log is removed after a while: `file.delete.delay.ms`. Should the node stop before, a
+    /// start knows it by its name.
+    pub(crate) fn bury(&mut self, delay: Duration, doomed: impl IntoIterator<Item = Doomed>) {
+        let due = self.world.now() + delay;
+        self.rounds.doomed.entry(due).or_default().extend(doomed);
+    }
+
+    /// The same for the segments that a partition's log let go of since the last time.
+    pub(crate) fn bury_segments(&mut self, slot: usize) {
+        let Some(group) = &mut self.slots[slot] else { return };
+        let files = group.replica.log_mut().0.take_doomed();
+        if !files.is_empty() {
+            let delay = Duration::from_millis(group.spec.config.delete_delay_ms);
+            self.bury(delay, files.into_iter().map(Doomed::File));
+        }
     }
 
     /// Retention is a trim like any other: proposed, committed, then applied by every replica.
@@ -88,7 +122,9 @@ impl Shard {
                 if let Err(e) = paid {
                     return self.fail_volume(&e);
                 }
+                self.bury_segments(slot);
             }
+            let Some(group) = &mut self.slots[slot] else { continue };
             let log = &group.replica.log().0;
             if !group.replica.is_leader() {
                 continue;
@@ -133,6 +169,7 @@ impl Shard {
             Ok(Ok(CleanReport { bytes_before, bytes_after, records_removed })) => {
                 debug!(group = %at.group, bytes_before, bytes_after, records_removed, "cleaned");
                 group.publish();
+                self.bury_segments(at.slot);
             }
             // What is on the disk is in doubt.
             Ok(Err(e)) if !e.is_disk_full() => self.fail_volume(&e),

@@ -2,6 +2,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use millrace_journal::{GroupId, GroupReplay, TurnFrame};
 use millrace_record::Offset;
@@ -10,7 +11,7 @@ use millrace_replica::Replica;
 use millrace_world::{Disk, create_dir_durably, parent_of};
 use tracing::{info, warn};
 
-use crate::background::Job;
+use crate::background::{Doomed, side_by_side};
 use crate::entry_log::GroupLog;
 use crate::group::{Group, Opened};
 use crate::mailbox::Address;
@@ -117,6 +118,7 @@ impl Shard {
     /// The journal forgets first: if the node dies in between, a folder is left over that no group
     /// claims, and not a group whose folder is gone.
     fn delete_group(&mut self, id: GroupId, dir: &Path, group: Group) -> Result<(), ShardError> {
+        let delay = Duration::from_millis(group.spec.config.delete_delay_ms);
         drop(group);
         self.turn.frame.removed(id);
         if let Err(e) = self.write_journal() {
@@ -126,7 +128,7 @@ impl Shard {
         let doomed = doomed_name(dir, id);
         let renamed = self.disk.rename(dir, &doomed).and_then(|()| self.disk.sync_dir(parent_of(dir)));
         renamed.map_err(|e| ShardError::Trouble(format!("deleting {}: {e}", dir.display())))?;
-        self.workers.submit(Job::remove(self.disk.clone(), doomed));
+        self.bury(delay, [Doomed::Folder(doomed)]);
         Ok(())
     }
 
@@ -154,8 +156,8 @@ impl Shard {
         if self.failed {
             return Err(ShardError::DiskFailed);
         }
-        let logs = self.slots.iter_mut().flatten().map(|group| &mut group.replica.log_mut().0).collect();
-        close_logs(logs, self.workers.lanes_at_stop())?;
+        let logs: Vec<&mut Log> = self.slots.iter_mut().flatten().map(|group| &mut group.replica.log_mut().0).collect();
+        side_by_side(logs, self.workers.sync_lanes(), close_log).into_iter().collect::<Result<(), _>>()?;
         let groups: TurnFrame = self.checkpoint_groups();
         let mark = self.journal.head();
         self.journal.checkpoint().write(mark, &groups)?;
@@ -170,20 +172,6 @@ fn close_log(log: &mut Log) -> Result<(), LogError> {
         Err(e) if e.is_disk_full() => log.sync(),
         closed => closed,
     }
-}
-
-/// Closes them side by side: each waits for a few fsyncs, and a file system makes those of many threads
-/// durable together.
-fn close_logs(mut logs: Vec<&mut Log>, lanes: usize) -> Result<(), LogError> {
-    let share = logs.len().div_ceil(lanes).max(1);
-    if logs.len() <= share {
-        return logs.into_iter().try_for_each(close_log);
-    }
-    std::thread::scope(|scope| {
-        let closing = logs.chunks_mut(share).map(|part| scope.spawn(|| part.iter_mut().try_for_each(|log| close_log(log))));
-        let closing: Vec<_> = closing.collect();
-        closing.into_iter().map(|lane| lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    })
 }
 
 /// Where a deleted partition's folder waits to be removed. A start removes what it finds there.

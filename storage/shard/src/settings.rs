@@ -14,6 +14,8 @@ pub struct ShardSettings {
     pub turn_bytes_max: usize,
     /// How long anything stays in the page cache alone, ring or no ring.
     pub checkpoint_ms: u64,
+    /// `log.initial.task.delay.ms`: before the first look of retention, so that a start has time for better.
+    pub retention_delay_ms: u64,
     /// `log.retention.check.interval.ms`.
     pub retention_check_ms: u64,
     /// `log.cleaner.backoff.ms`.

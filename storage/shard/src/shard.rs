@@ -47,6 +47,8 @@ pub(crate) struct Turn {
     pub backlog: VecDeque<Mail>,
     pub touched: Vec<usize>,
     pub bytes: usize,
+    /// Written, and to be synced in their segments.
+    pub large: Vec<usize>,
     pub frame: TurnFrame,
     /// Segments that were synced and of which the journal was not told yet.
     pub notes: BTreeMap<GroupId, u64>,
@@ -90,7 +92,7 @@ impl Shard {
             lives: 0,
             workers,
             checkpoints: Checkpoints::new(now),
-            rounds: Rounds::new(now),
+            rounds: Rounds::new(now, &settings),
             room: Room::default(),
             failed: false,
             turn: Turn::default(),

@@ -30,6 +30,8 @@ pub struct PartitionSpec {
 pub struct PartitionConfig {
     pub log: LogConfig,
     pub flush: Flush,
+    /// `file.delete.delay.ms`: how long the files of what was dropped stay, under another name.
+    pub delete_delay_ms: u64,
 }
 
 /// When an answer may leave, in the terms of `flush.messages` and `flush.ms`.

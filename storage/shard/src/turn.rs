@@ -13,6 +13,7 @@ use millrace_log::LogError;
 use millrace_replica::HardState as ReplicaState;
 use tracing::{error, warn};
 
+use crate::background::flush_all;
 use crate::group::{Group, Incoming, bytes_of};
 use crate::mailbox::{Address, AppendMail, Mail};
 use crate::reply::Answer;
@@ -182,6 +183,9 @@ impl Shard {
             self.advance(&written);
             written.clear();
         }
+        if let Err(e) = self.sync_large() {
+            return self.fail_volume(&e);
+        }
         match self.write_journal() {
             Ok(()) => self.advance(&written),
             // The ring has come round, and no checkpoint finds room on the disk.
@@ -222,11 +226,7 @@ impl Shard {
                 // A group flushed only now and then has more to sync than this turn's entries.
                 let direct = bytes >= self.settings.direct_bytes || !ring_can || !group.spec.config.flush.before_answer();
                 if direct {
-                    if let Err(e) = group.replica.log_mut().0.sync() {
-                        return Written::Failed(e.to_string());
-                    }
-                    group.unflushed = Default::default();
-                    self.turn.notes.insert(id, group.replica.log().0.synced_index());
+                    self.turn.large.push(slot);
                 } else {
                     for entry in &effects.entries {
                         self.turn.frame.entry(id, entry.index, &entry.bytes);
@@ -251,6 +251,26 @@ impl Shard {
         }
         assert!(effects.messages.is_empty(), "a group of one has nobody to write to");
         Written::Yes { from: new_from }
+    }
+
+    /// Syncs the segments of those whose entries do not go through the ring, all together.
+    fn sync_large(&mut self) -> Result<(), LogError> {
+        let large = std::mem::take(&mut self.turn.large);
+        let mut flushes = Vec::with_capacity(large.len());
+        for &slot in &large {
+            let group = self.slots[slot].as_mut().expect("it was just written");
+            flushes.extend(group.replica.log_mut().0.begin_flush().map(|flush| (slot, flush)));
+        }
+        for (slot, flushed) in flush_all(flushes, self.workers.sync_lanes()) {
+            let group = self.slots[slot].as_mut().expect("it was just written");
+            group.replica.log_mut().0.end_flush(flushed?)?;
+        }
+        for slot in large {
+            let group = self.slots[slot].as_mut().expect("it was just written");
+            group.unflushed = Default::default();
+            self.turn.notes.insert(group.address.group, group.replica.log().0.synced_index());
+        }
+        Ok(())
     }
 
     /// The turn's one fsync, if anything needs it.
@@ -287,6 +307,7 @@ impl Shard {
             if let Err(e) = paid {
                 return self.fail_volume(&e);
             }
+            self.bury_segments(slot);
         }
     }
 

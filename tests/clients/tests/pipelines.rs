@@ -122,7 +122,7 @@ fn reference_data_in_a_compacted_topic_keeps_the_last_of_each_key() {
 
 #[test]
 fn unlimited_retention_keeps_and_limited_retention_drops() {
-    let mut peer = Peer::with(millrace_harness::Broker::options().set("log.retention.check.interval.ms", 100));
+    let mut peer = Peer::with(millrace_harness::Broker::options().set("log.retention.check.interval.ms", 100).set("log.initial.task.delay.ms", 0));
     let (kept, dropped) = (fresh("kept"), fresh("dropped"));
     let make = |topic: &str, configs: &[&str]| {
         let mut words = vec!["topic", "create", topic, "-p", "1", "-c", "segment.ms=50"];

@@ -97,6 +97,7 @@ impl Run {
             direct_bytes: *rng.pick(&[600, 4_000, 20_000, 1 << 20]),
             turn_bytes_max: *rng.pick(&[3_000, 100_000, 1 << 20]),
             checkpoint_ms: *rng.pick(&[50, 1_000, 60_000]),
+            retention_delay_ms: *rng.pick(&[100, 30_000]),
             retention_check_ms: *rng.pick(&[100, 2_000]),
             clean_check_ms: *rng.pick(&[50, 500]),
             clean_map_bytes: *rng.pick(&[1 << 10, 1 << 20]),
@@ -542,7 +543,7 @@ fn spec(number: u64, rng: &mut Rng) -> PartitionSpec {
         id: GroupId(number + 1),
         dir: PathBuf::from(format!("data/topic-{number}")),
         identity: u128::from(number) + 77,
-        config: PartitionConfig { log, flush },
+        config: PartitionConfig { log, flush, delete_delay_ms: *rng.pick(&[0, 300, 60_000]) },
         voters: vec![ReplicaId(1)],
         me: ReplicaId(1),
     }

@@ -22,6 +22,7 @@ fn settings() -> ShardSettings {
         direct_bytes: 128 << 10,
         turn_bytes_max: 1 << 20,
         checkpoint_ms: 1_000,
+        retention_delay_ms: 30_000,
         retention_check_ms: 300_000,
         clean_check_ms: 15_000,
         clean_map_bytes: 1 << 20,
@@ -52,7 +53,7 @@ fn spec(number: u64, cleanup: Cleanup, flush: Flush) -> PartitionSpec {
         id: GroupId(number),
         dir: PathBuf::from(format!("data/t-{number}")),
         identity: u128::from(number),
-        config: PartitionConfig { log, flush },
+        config: PartitionConfig { log, flush, delete_delay_ms: 60_000 },
         voters: vec![ReplicaId(1)],
         me: ReplicaId(1),
     }

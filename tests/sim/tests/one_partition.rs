@@ -17,6 +17,7 @@ fn settings() -> ShardSettings {
         direct_bytes: 128 << 10,
         turn_bytes_max: 32 << 20,
         checkpoint_ms: 10_000,
+        retention_delay_ms: 30_000,
         retention_check_ms: 300_000,
         clean_check_ms: 15_000,
         clean_map_bytes: 1 << 20,
@@ -42,7 +43,7 @@ fn spec() -> PartitionSpec {
         min_cleanable_dirty_ratio: 0.5,
         preallocate: false,
     };
-    let config = PartitionConfig { log, flush: Flush::BEFORE_ANSWER };
+    let config = PartitionConfig { log, flush: Flush::BEFORE_ANSWER, delete_delay_ms: 60_000 };
     PartitionSpec { id: GroupId(1), dir: PathBuf::from("data/t-0"), identity: 7, config, voters: vec![ReplicaId(1)], me: ReplicaId(1) }
 }
 

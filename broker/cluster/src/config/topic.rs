@@ -20,8 +20,8 @@ pub const TOPIC: &[Key] = &[
         .doc("Level when this broker compresses with zstd."),
     Key::behind("delete.retention.ms", Long, &[Synonym::same("log.cleaner.delete.retention.ms")]).valid(AtLeast(0)).live()
         .doc("How long a compacted topic keeps the tombstone of a deleted key, so that a reader who started in time sees the deletion."),
-    Key::behind("file.delete.delay.ms", Long, &[Synonym::same("log.segment.delete.delay.ms")]).valid(AtLeast(0)).live().accepted()
-        .doc("Kafka's delay before a dropped segment's files go. Here they go at once; whoever is reading one keeps it until done."),
+    Key::behind("file.delete.delay.ms", Long, &[Synonym::same("log.segment.delete.delay.ms")]).valid(AtLeast(0)).live()
+        .doc("How long the files of dropped segments, and of the topic when it is deleted, stay on disk under another name. A start removes them at once."),
     Key::behind("flush.messages", Long, &[Synonym::same("log.flush.interval.messages")]).valid(AtLeast(1)).live()
         .doc("1 answers a producer only after its records are on disk. Any larger value answers from memory, as Kafka does by default, and leaves the writing to the operating system and `flush.ms`."),
     Key::behind("flush.ms", Long, &[Synonym::same("log.flush.interval.ms"), Synonym::same("log.flush.scheduler.interval.ms")]).valid(AtLeast(0)).live()

@@ -77,7 +77,8 @@ impl Log {
             source.pin()?;
         }
         let ranges: Vec<_> = outputs.iter().map(|output| output.header.base_offset..output.live.end_offset).collect();
-        self.durably(|| swap::swap(self.disk.as_ref(), &self.dir, &ranges)).inspect_err(|_| self.stop())?;
+        let doomed = self.durably(|| swap::swap(self.disk.as_ref(), &self.dir, &ranges)).inspect_err(|_| self.stop())?;
+        self.doomed.extend(doomed);
         let mut rewritten = Vec::with_capacity(outputs.len());
         for output in outputs {
             let at = segments.iter().position(|segment| output.replaces(segment)).expect("the sources were just counted");

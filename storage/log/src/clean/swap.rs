@@ -4,13 +4,13 @@
 //! ```text
 //! write  BASE.cleaned, sync it          a crash: removed at the next start
 //! rename BASE.cleaned -> BASE.swap, sync the folder        from here on the new one counts
-//! remove the old segments' files but BASE.log, sync the folder     a crash: done again at the next start
+//! rename the old segments' files to *.deleted, sync the folder     a crash: done again at the next start
 //! rename BASE.swap -> BASE.log, sync the folder
 //! ```
 //! `BASE.swap` itself says, in its segment header, up to where it replaces what is there. Several are
 //! swapped together, so that the folder is synced three times and not three times each.
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use millrace_record::Offset;
 use millrace_world::Disk;
@@ -22,8 +22,8 @@ use crate::paths::FileKind;
 use crate::{LogError, files};
 
 /// The renames that make the new segments count, and all that follows from it. The ranges of offsets
-/// that they stand for do not overlap.
-pub(super) fn swap(disk: &dyn Disk, dir: &Path, ranges: &[Range<Offset>]) -> Result<(), LogError> {
+/// that they stand for do not overlap. Answers the files that wait for their removal.
+pub(super) fn swap(disk: &dyn Disk, dir: &Path, ranges: &[Range<Offset>]) -> Result<Vec<PathBuf>, LogError> {
     for range in ranges {
         let (cleaned, swap) = (FileKind::Cleaned.path(dir, range.start), FileKind::Swap.path(dir, range.start));
         disk.rename(&cleaned, &swap).map_err(LogError::io("rename", &cleaned))?;
@@ -32,16 +32,22 @@ pub(super) fn swap(disk: &dyn Disk, dir: &Path, ranges: &[Range<Offset>]) -> Res
     finish(disk, dir, ranges)
 }
 
-fn finish(disk: &dyn Disk, dir: &Path, ranges: &[Range<Offset>]) -> Result<(), LogError> {
+fn finish(disk: &dyn Disk, dir: &Path, ranges: &[Range<Offset>]) -> Result<Vec<PathBuf>, LogError> {
+    let mut doomed = Vec::new();
     if ranges.is_empty() {
-        return Ok(());
+        return Ok(doomed);
     }
     for entry in disk.list(dir).map_err(LogError::io("list", dir))? {
         let Some((kind, at)) = FileKind::parse(&entry.name) else { continue };
-        let Some(range) = ranges.iter().find(|range| range.contains(&at)) else { continue };
-        // The index of the old BASE.log goes too: it vouches for other bytes.
-        if kind == FileKind::Index || kind == FileKind::Log && at > range.start {
-            files::remove(disk, &dir.join(&entry.name))?;
+        if !ranges.iter().any(|range| range.contains(&at)) {
+            continue;
+        }
+        let path = dir.join(&entry.name);
+        match kind {
+            // That of the old BASE.log goes too: it vouches for other bytes.
+            FileKind::Index => files::remove(disk, &path)?,
+            FileKind::Log => doomed.extend(files::doom(disk, &path)?),
+            FileKind::Snapshot | FileKind::Cleaned | FileKind::Swap => {}
         }
     }
     disk.sync_dir(dir).map_err(LogError::io(SYNC, dir))?;
@@ -49,7 +55,8 @@ fn finish(disk: &dyn Disk, dir: &Path, ranges: &[Range<Offset>]) -> Result<(), L
         let (swap, log) = (FileKind::Swap.path(dir, range.start), FileKind::Log.path(dir, range.start));
         disk.rename(&swap, &log).map_err(LogError::io("rename", &swap))?;
     }
-    disk.sync_dir(dir).map_err(LogError::io(SYNC, dir))
+    disk.sync_dir(dir).map_err(LogError::io(SYNC, dir))?;
+    Ok(doomed)
 }
 
 /// Finishes the swaps that a crash interrupted, and removes what was not ready to be swapped.
@@ -70,5 +77,6 @@ pub(crate) fn finish_swaps(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> 
             _ => {}
         }
     }
-    finish(disk, dir, &ranges)
+    // What they replaced is left over, and removed with all that is.
+    finish(disk, dir, &ranges).map(drop)
 }

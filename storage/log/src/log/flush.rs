@@ -33,6 +33,8 @@ pub struct Flush {
 
 struct Target {
     segment: Arc<Segment>,
+    /// Bytes before this were synced earlier.
+    from: u64,
     end: u64,
     last_index: u64,
 }
@@ -41,6 +43,17 @@ struct Target {
 pub struct Flushed(Flush);
 
 impl Flush {
+    /// Has the disk begin with the bytes, and does not wait. Of many flushes that begin so before the first
+    /// of them is run, the file system makes the sizes durable together, and not one after another.
+    pub fn begin_writing(&self) {
+        for target in &self.targets {
+            // A file that cannot be opened says so in `run`.
+            if let Ok(file) = target.segment.file() {
+                file.start_writeback(target.from, target.end.saturating_sub(target.from));
+            }
+        }
+    }
+
     /// Blocks. After an error the log takes no more writes, and no flush that was begun before succeeds:
     /// a sync after a failed one says "done" without having done anything.
     pub fn run(self) -> Result<Flushed, LogError> {
@@ -93,7 +106,7 @@ impl Log {
         }
         let targets = self.unsynced.iter().map(|part| {
             let live = part.segment.live();
-            Target { segment: part.segment.clone(), end: live.end, last_index: live.last_index }
+            Target { segment: part.segment.clone(), from: part.synced_to, end: live.end, last_index: live.last_index }
         });
         Some(Flush {
             disk: self.disk.clone(),

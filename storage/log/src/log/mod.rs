@@ -66,6 +66,8 @@ pub struct Log {
     checkpointed: u64,
     /// Of the newest snapshot file of the producers.
     snapshot_at: Option<Offset>,
+    /// Files of segments that the log let go of and that nobody has removed yet.
+    pub(crate) doomed: Vec<PathBuf>,
     /// Entries read ahead of the journal's, to compare them with.
     replaying: VecDeque<LogEntry>,
     /// A segment was closed since then.
@@ -109,6 +111,7 @@ impl Log {
             truncations: 0,
             checkpointed: covered,
             snapshot_at: None,
+            doomed: Vec::new(),
             replaying: VecDeque::new(),
             snapshot_due: false,
             stopped: Arc::default(),
@@ -167,6 +170,12 @@ impl Log {
     pub fn retention_target(&self, now_ms: i64, high_watermark: Offset) -> Option<Offset> {
         let segments: Vec<_> = self.shared.segments().iter().map(|segment| retention::SegmentAge::of(segment)).collect();
         retention::target(&segments, &self.config, now_ms, high_watermark).filter(|&target| target > self.start.start)
+    }
+
+    /// The files of segments that a trim or a cleaning let go of since the last time. They have left the log;
+    /// when their bytes go is the caller's to say. A start removes what is left of them.
+    pub fn take_doomed(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.doomed)
     }
 
     pub(crate) fn writable(&self) -> Result<(), LogError> {

@@ -116,7 +116,11 @@ impl Log {
             }
             self.shared.set_segments(segments[keep_from..].to_vec());
             self.unsynced.retain(|part| !removed.iter().any(|gone| Arc::ptr_eq(gone, &part.segment)));
-            self.remove_files(removed)?;
+            for segment in removed {
+                files::remove(self.disk.as_ref(), &segment.index_path())?;
+                self.doomed.extend(files::doom(self.disk.as_ref(), &segment.path)?);
+                self.names_changed += 1;
+            }
         }
         let first_index = self.shared.segments()[0].header.first_index;
         self.shared.epochs.write().trim_to(to, first_index);

@@ -38,7 +38,7 @@ impl Metadata {
             id: GroupId(group),
             dir: PathBuf::from(format!("data/{name}-{number}")),
             identity: u128::from(group) + 1000,
-            config: PartitionConfig { log: log_config(segment_bytes), flush: Flush::BEFORE_ANSWER },
+            config: PartitionConfig { log: log_config(segment_bytes), flush: Flush::BEFORE_ANSWER, delete_delay_ms: 60_000 },
             voters: vec![ReplicaId(1)],
             me: ReplicaId(1),
         };

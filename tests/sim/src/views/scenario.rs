@@ -125,6 +125,7 @@ impl Run {
             direct_bytes: *rng.pick(&[600, 20_000, 1 << 20]),
             turn_bytes_max: *rng.pick(&[3_000, 1 << 20]),
             checkpoint_ms: *rng.pick(&[50, 1_000, 60_000]),
+            retention_delay_ms: 2_000,
             retention_check_ms: 2_000,
             clean_check_ms: 500,
             clean_map_bytes: 1 << 20,
