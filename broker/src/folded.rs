@@ -45,6 +45,8 @@ pub enum FoldedError {
     Append(AppendError),
     #[error("the log could not be read: {0}")]
     Read(#[from] ReadError),
+    #[error("the start of the log could not be moved: {0}")]
+    Trim(millrace_shard::ShardError),
     #[error("the log holds something this node does not understand, at offset {at}: {why}")]
     Unreadable { at: Offset, why: String },
 }

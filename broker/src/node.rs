@@ -105,6 +105,7 @@ impl Node {
             _lock: lock,
         };
         node.register(endpoints).await?;
+        node.cluster.keep_short(node.world.wall_ms()).await;
         if let (None, Some(cluster_id)) = (identity, node.cluster.image().cluster_id()) {
             let identity = Identity { cluster_id, node_id: node.config.node_id, directory_id: node.new_id() };
             identity.write(&*disk, &dir)?;
@@ -141,6 +142,7 @@ impl Node {
             && !Arc::ptr_eq(&before, image)
         {
             self.reconcile().await;
+            self.cluster.keep_short(self.world.wall_ms()).await;
         }
         unfinished.0 = None;
         Ok(decided?.0)

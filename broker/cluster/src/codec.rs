@@ -90,6 +90,7 @@ pub fn encode(record: &Record) -> Bytes {
             put_count(&mut out, bytes.len());
             out.put_slice(bytes);
         }
+        Record::Snapshot => out.put_u8(11),
     }
     out.freeze()
 }
@@ -137,6 +138,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, CodecError> {
             rest = tail;
             Record::Command { bytes: Bytes::copy_from_slice(bytes) }
         }
+        11 => Record::Snapshot,
         kind => return Err(CodecError::UnknownKind(kind)),
     };
     if rest.is_empty() { Ok(record) } else { Err(CodecError::Trailing(rest.len())) }
@@ -256,6 +258,7 @@ pub(crate) mod tests {
             any::<u64>().prop_map(|next| Record::Groups { next }),
             (name(), any::<i16>()).prop_map(|(name, level)| Record::Feature { name, level }),
             proptest::collection::vec(any::<u8>(), 0..40).prop_map(|bytes| Record::Command { bytes: bytes.into() }),
+            Just(Record::Snapshot),
         ]
     }
 

@@ -123,6 +123,7 @@ impl Image {
             Record::ProducerIds { next } => self.next_producer_id = self.next_producer_id.max(next),
             Record::Groups { next } => self.next_group = self.next_group.max(next),
             Record::Command { bytes } => self.commands.push(bytes),
+            Record::Snapshot => *self = Image::default(),
             Record::Feature { name, level: 0 } => {
                 self.features.remove(&name);
             }
@@ -218,6 +219,17 @@ mod tests {
                 prop_assert_eq!(image.topic_by_id(topic.id), Some(topic));
                 prop_assert!(topic.partitions.iter().all(|partition| partition.group < image.next_group()));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_snapshot_in_the_log_changes_nothing_but_its_length(before in proptest::collection::vec(any_record(), 0..30), after in proptest::collection::vec(any_record(), 0..10)) {
+            let plain = replay(before.iter().chain(&after).cloned());
+            let snapshot = [Record::Snapshot].into_iter().chain(replay(before.clone()).rewrite());
+            let whole: Vec<_> = before.into_iter().chain(snapshot.clone()).chain(after.clone()).collect();
+            prop_assert_eq!(&replay(whole), &plain);
+            prop_assert_eq!(&replay(snapshot.chain(after)), &plain, "what lies before it is not needed");
         }
     }
 

@@ -46,4 +46,6 @@ pub enum Record {
     Feature { name: String, level: i16 },
     /// A statement that changed the views' catalog, in the views' own encoding.
     Command { bytes: Bytes },
+    /// Everything before this is nothing: what is still true is said again behind it, in the same batch.
+    Snapshot,
 }

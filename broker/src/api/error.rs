@@ -124,7 +124,7 @@ impl From<FoldedError> for ApiError {
                 | AppendError::Invalid(_) => said(ErrorCode::UnknownServerError, &error),
             },
             FoldedError::Read(error) => error.into(),
-            FoldedError::Unreadable { .. } => said(ErrorCode::UnknownServerError, &error),
+            FoldedError::Trim(_) | FoldedError::Unreadable { .. } => said(ErrorCode::UnknownServerError, &error),
         }
     }
 }

@@ -21,6 +21,8 @@ use crate::cluster::ClusterLog;
 /// The group of the metadata log; the image gives out no number below 1.
 pub const METADATA_GROUP: GroupId = GroupId(0);
 
+const METADATA_SEGMENT_BYTES: i32 = 4 << 20;
+
 /// Names longer than this are cut in folders' names, so that number and suffixes fit behind them.
 const NAME_IN_PATH_MAX: usize = 200;
 
@@ -56,6 +58,8 @@ pub fn metadata_spec(dir: &Path, node_id: i32, layers: &Layers<'_>) -> Partition
     let mut settings = TopicSettings::resolve(layers, &Default::default());
     settings.cleanup.delete = false;
     settings.cleanup.compact = false;
+    // What a rewrite leaves behind goes with whole segments.
+    settings.segment_bytes = settings.segment_bytes.min(METADATA_SEGMENT_BYTES);
     settings.flush_messages = 1;
     PartitionSpec {
         id: METADATA_GROUP,
