@@ -32,6 +32,8 @@ pub enum ConfigError {
     OpenToEverybody { listener: String },
     #[error("{name}: {reason}")]
     Cluster { name: &'static str, reason: String },
+    #[error("log.dirs names no folder: give it one, or leave it out for ./millrace-data")]
+    NoFolder,
 }
 
 /// Everything that is fixed while the node runs.
@@ -84,14 +86,15 @@ impl NodeConfig {
         }
         let node_id = node_id(&settings);
         alone(&settings, node_id)?;
-        let dirs = settings.list("log.dirs");
+        let dirs: Vec<String> = settings.list("log.dirs").into_iter().filter(|dir| !dir.is_empty()).collect();
         if dirs.len() > 1 {
             warnings.push(format!("log.dirs names {} folders: only {} is used", dirs.len(), dirs[0]));
         }
+        let data_dir = dirs.first().map(PathBuf::from).ok_or(ConfigError::NoFolder)?;
         let config = NodeConfig {
             node_id,
             rack: settings.text("broker.rack"),
-            data_dir: dirs.first().map_or_else(|| "./millrace-data".into(), PathBuf::from),
+            data_dir,
             listeners,
             http,
             grpc,
@@ -165,6 +168,13 @@ mod tests {
 
     fn read(text: &str) -> Result<(NodeConfig, Vec<String>), ConfigError> {
         NodeConfig::from_properties(Properties::parse(text).expect("readable"))
+    }
+
+    #[test]
+    fn a_folder_that_is_named_by_nothing_is_refused() {
+        for text in ["log.dirs=", "log.dirs= , ", "log.dir="] {
+            assert!(matches!(read(text), Err(ConfigError::NoFolder)), "{text}");
+        }
     }
 
     #[test]
