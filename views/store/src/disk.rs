@@ -105,13 +105,12 @@ impl Snapshot {
 impl Store for DiskStore {
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
         let mut resident = self.resident.lock();
-        let full = (table, key.to_vec());
-        if let Some(known) = resident.get(&full) {
+        if let Some(known) = resident.get(table, key) {
             return Ok(known);
         }
         let found = self.database.get(table, key)?;
         let room = self.settings.memory_bytes.saturating_sub(resident.dirty_bytes());
-        resident.remember(full, found.clone(), room);
+        resident.remember((table, key.to_vec()), found.clone(), room);
         Ok(found)
     }
 

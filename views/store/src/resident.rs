@@ -29,29 +29,28 @@ pub struct Resident {
 
 impl Resident {
     /// `Some(None)`: known to be absent.
-    pub fn get(&mut self, key: &RowKey) -> Option<Option<Stored>> {
-        if let Some(change) = self.dirty.get(&key.0).and_then(|rows| rows.get(&key.1)) {
+    pub fn get(&mut self, table: TableId, key: &[u8]) -> Option<Option<Stored>> {
+        if let Some(change) = self.dirty.get(&table).and_then(|rows| rows.get(key)) {
             return Some(change.clone());
         }
-        let clean = self.clean.get_mut(key)?;
+        let clean = self.clean.get_mut(&(table, key.to_vec()))?;
         clean.touched = true;
         Some(clean.stored.clone())
     }
 
-    pub fn change(&mut self, key: RowKey, row: Option<Stored>) {
-        if let Some(clean) = self.clean.get_mut(&key) {
-            // The clean copy would be stale; its place in the clock is found empty later.
-            self.clean_bytes -= clean.bytes;
-            self.clean.remove(&key);
-        }
-        let bytes = cost(&key.1, row.as_ref());
-        self.dirty_bytes += bytes;
-        match self.dirty.entry(key.0).or_default().entry(key.1) {
+    pub fn change(&mut self, (table, key): RowKey, row: Option<Stored>) {
+        self.dirty_bytes += cost(&key, row.as_ref());
+        match self.dirty.entry(table).or_default().entry(key) {
+            // A dirty row has no clean copy.
             Entry::Occupied(mut entry) => {
                 self.dirty_bytes -= cost(entry.key(), entry.get().as_ref());
                 entry.insert(row);
             }
             Entry::Vacant(entry) => {
+                // The clean copy would be stale; its place in the clock is found empty later.
+                if let Some(clean) = self.clean.remove(&(table, entry.key().clone())) {
+                    self.clean_bytes -= clean.bytes;
+                }
                 entry.insert(row);
             }
         }

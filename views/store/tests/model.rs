@@ -99,12 +99,12 @@ fn a_snapshot_does_not_see_what_comes_after_it() {
     store.commit(change(1)).unwrap();
     let snapshot = store.snapshot().unwrap();
     let mut seen = Vec::new();
-    let later = || {
+    let mut later = || {
         store.commit(change(2)).unwrap();
         store.write_back().unwrap();
     };
     snapshot
-        .read(TableId(0), (&[], None), later, &mut |_, stored| {
+        .read(TableId(0), (&[], None), &mut later, &mut |_, stored| {
             seen.push(stored.clone());
             ControlFlow::Continue(())
         })

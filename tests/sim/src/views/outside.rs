@@ -18,6 +18,9 @@ use parking_lot::Mutex;
 use crate::views::database::SimDatabases;
 use crate::world::SimWorld;
 
+/// By name; a partition is absent until it is open.
+pub type OpenTopics = Arc<Mutex<BTreeMap<String, Vec<Option<Partition>>>>>;
+
 /// Outlives every crash.
 #[derive(Default)]
 pub struct Metadata {
@@ -26,6 +29,8 @@ pub struct Metadata {
     groups: u64,
     producers: i64,
     segment_bytes: u64,
+    /// Why a partition did not open the last time that one did not.
+    pub trouble: String,
 }
 
 impl Metadata {
@@ -75,20 +80,23 @@ pub struct SimOutside {
     pub databases: Arc<SimDatabases>,
     pub metadata: Arc<Mutex<Metadata>>,
     pub shard: ShardHandle,
-    pub open: Arc<Mutex<BTreeMap<String, Vec<Option<Partition>>>>>,
+    pub open: OpenTopics,
 }
 
 impl SimOutside {
     /// Opens what the metadata says, as reconciling does: again and again until it works.
-    pub async fn open_topic(world: Arc<SimWorld>, shard: ShardHandle, name: String, specs: Vec<PartitionSpec>, open: Arc<Mutex<BTreeMap<String, Vec<Option<Partition>>>>>) {
+    pub async fn open_topic(world: Arc<SimWorld>, shard: ShardHandle, metadata: Arc<Mutex<Metadata>>, name: String, specs: Vec<PartitionSpec>, open: OpenTopics) {
         open.lock().entry(name.clone()).or_insert_with(|| vec![None; specs.len()]);
         for (number, spec) in specs.into_iter().enumerate() {
             loop {
-                if let Ok(partition) = shard.open_partition(spec.clone()).await {
-                    if let Some(slots) = open.lock().get_mut(&name) {
-                        slots[number] = Some(partition);
+                match shard.open_partition(spec.clone()).await {
+                    Ok(partition) => {
+                        if let Some(slots) = open.lock().get_mut(&name) {
+                            slots[number] = Some(partition);
+                        }
+                        break;
                     }
-                    break;
+                    Err(error) => metadata.lock().trouble = format!("{name}-{number}: {error}"),
                 }
                 let deadline = world.now() + Duration::from_millis(200);
                 world.sleep_until(deadline).await;
@@ -138,7 +146,7 @@ impl Outside for SimOutside {
                 }
                 metadata.topics[&topic.name].clone()
             };
-            SimOutside::open_topic(world, shard, topic.name, specs, open).await;
+            SimOutside::open_topic(world, shard, metadata, topic.name, specs, open).await;
             Ok(())
         })
     }

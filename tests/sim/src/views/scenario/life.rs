@@ -1,19 +1,17 @@
 //! A node's lives: it starts, goes on, stops, is killed, and starts again.
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use millrace_serve::Views;
 use millrace_serve::host::ViewSettings;
-use millrace_shard::{Partition, Shard};
+use millrace_shard::Shard;
 use millrace_sql::catalog::Settings;
 use millrace_sql::parser::Limits;
 use millrace_world::World;
-use parking_lot::Mutex;
 
 use crate::disk::Loss;
-use crate::views::outside::SimOutside;
+use crate::views::outside::{OpenTopics, SimOutside};
 use crate::views::scenario::{Node, Run, Slot};
 use crate::views::states::{States, peek};
 
@@ -124,17 +122,17 @@ impl Run {
         let states = peek(&self.disk, &self.databases);
         let shard = Shard::open(self.world.clone(), self.settings.clone()).map_err(|error| error.to_string())?;
         let handle = shard.handle();
-        let open: Arc<Mutex<BTreeMap<String, Vec<Option<Partition>>>>> = Arc::default();
+        let open = OpenTopics::default();
         self.node = Some(Node { shard, open: open.clone(), views: None });
         let topics: Vec<_> = self.metadata.lock().topics.clone().into_iter().collect();
-        let (world, shard, opening) = (self.world.clone(), handle.clone(), open.clone());
+        let (world, shard, metadata, opening) = (self.world.clone(), handle.clone(), self.metadata.clone(), open.clone());
         let opened = self.spawn(async move {
             for (name, specs) in topics {
-                SimOutside::open_topic(world.clone(), shard.clone(), name, specs, opening.clone()).await;
+                SimOutside::open_topic(world.clone(), shard.clone(), metadata.clone(), name, specs, opening.clone()).await;
             }
         });
         if !self.drive(30_000, |_| opened.lock().is_some()) {
-            return Err("the topics do not open".into());
+            return Err(format!("the topics do not open: {}", self.metadata.lock().trouble));
         }
         if self.is_down() {
             return Ok(());
