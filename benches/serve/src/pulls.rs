@@ -29,7 +29,7 @@ async fn filling(place: &Place) -> Result<(), Failure> {
     place.views.execute(&format!("DROP TABLE IF EXISTS filling DELETE TOPIC; {FILLING}")).await?;
     loop {
         // It may still be opening its state.
-        if place.views.describe("filling").await?.cut.iter().any(|(_, next)| next > 100_000) {
+        if read(place, "filling").await?.0 > 0 {
             return Ok(());
         }
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
