@@ -29,10 +29,10 @@ const STEP_BYTES: usize = 1 << 20;
 /// Offsets of one input that are one step: between two steps others have their turn, appends are waited for, the state
 /// may be written back, and a stop is heard.
 const STEP_OFFSETS: i64 = 8192;
-/// Records between two moments at which readers get at the rows.
-const CHUNK: usize = 64;
+/// Records between two moments at which readers get at the rows: a reader waits for about half as many.
+const CHUNK: usize = 16;
 /// Chunks after which a busy task lets others run: a few milliseconds.
-const CHUNKS_A_TURN: usize = 16;
+const CHUNKS_A_TURN: usize = 64;
 /// Steps that are worth trimming away: each time costs a sync of the state.
 const SCHEDULE_KEPT: i64 = 1000;
 /// How long the state on disk may lag behind a busy task, and behind an idle one.
