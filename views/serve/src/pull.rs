@@ -2,7 +2,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use millrace_engine::Task;
 use millrace_engine::state::{Cut, Store, Stored, after_prefix, encode_values};
 use millrace_sql::expr::{EvalContext, Expr};
 use millrace_sql::functions::Registry;
@@ -10,7 +9,7 @@ use millrace_sql::plan::{Access, KeyLookup, PullPlan, SourceColumn, SourceStep, 
 use millrace_sql::schema::Schema;
 use millrace_sql::types::SqlType;
 use millrace_sql::value::Value;
-use parking_lot::MutexGuard;
+use parking_lot::RwLockReadGuard;
 
 use crate::Failed;
 use crate::insert::constant;
@@ -83,12 +82,12 @@ enum Range {
     Between(Vec<u8>, Option<Vec<u8>>),
 }
 
-/// Holds one task, and adds its place to the answer's cut. Tasks are held one after another: no two of them read the same
-/// partition, so each one's rows are those of its own part of the cut, whatever the others do meanwhile.
-fn hold<'a>(cell: &'a Cell, cut: &mut Cut) -> MutexGuard<'a, Task<ViewStore>> {
-    let task = cell.task();
-    task.cut().iter().for_each(|(input, next)| cut.advance(input, next));
-    task
+/// Holds one task's state, and adds its place to the answer's cut. States are held one after another: no two tasks read the
+/// same partition, so each one's rows are those of its own part of the cut, whatever the others do meanwhile.
+fn hold<'a>(cell: &'a Cell, cut: &mut Cut) -> Result<RwLockReadGuard<'a, ViewStore>, Failed> {
+    let store = cell.store();
+    store.cut()?.iter().for_each(|(input, next)| cut.advance(input, next));
+    Ok(store)
 }
 
 pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context: &EvalContext) -> Result<PullAnswer, Failed> {
@@ -100,7 +99,7 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
     // Rows with the place of the range that they were found by: they come out in the order of the ranges.
     let (mut rows, mut cut) = (Vec::new(), Cut::default());
     for cell in cells {
-        let task = hold(cell, &mut cut);
+        let store = hold(cell, &mut cut)?;
         for (place, range) in ranges.iter().enumerate() {
             let mut taken = 0;
             let mut visit = |stored: &Stored| -> ControlFlow<()> {
@@ -120,7 +119,6 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
                 }
                 ControlFlow::Continue(())
             };
-            let store = task.store();
             match range {
                 Range::Prefix(prefix, _) if !windowed => {
                     if let Some(stored) = store.get(RESULT, prefix)? {
@@ -172,14 +170,14 @@ pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: boo
     let prefixes: Vec<Vec<u8>> = keys.iter().map(|key| encode_values(key.as_ref())).collect();
     let (mut each, mut cut) = (vec![Vec::new(); keys.len()], Cut::default());
     for cell in cells {
-        let task = hold(cell, &mut cut);
+        let store = hold(cell, &mut cut)?;
         for (prefix, rows) in prefixes.iter().zip(&mut each) {
             if windowed {
-                task.store().scan(RESULT, prefix, after_prefix(prefix).as_deref(), &mut |_, stored| {
+                store.scan(RESULT, prefix, after_prefix(prefix).as_deref(), &mut |_, stored| {
                     rows.push(view_row(stored, true));
                     ControlFlow::Continue(())
                 })?;
-            } else if let Some(stored) = task.store().get(RESULT, prefix)? {
+            } else if let Some(stored) = store.get(RESULT, prefix)? {
                 rows.push(view_row(&stored, false));
             }
         }
@@ -193,9 +191,9 @@ pub fn scan(cells: &[Arc<Cell>], from: Option<&[Value]>, to: Option<&[Value]>, l
     let high = to.map(encode_values).and_then(|high| after_prefix(&high));
     let (mut rows, mut cut) = (Vec::new(), Cut::default());
     for cell in cells {
-        let task = hold(cell, &mut cut);
+        let store = hold(cell, &mut cut)?;
         let mut taken = 0;
-        task.store().scan(RESULT, &low, high.as_deref(), &mut |key, stored| {
+        store.scan(RESULT, &low, high.as_deref(), &mut |key, stored| {
             rows.push((key.to_vec(), view_row(stored, windowed)));
             taken += 1;
             if taken >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -18,7 +18,7 @@ use millrace_world::{World, create_dir_durably};
 use parking_lot::Mutex;
 
 use crate::host::log_event;
-use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, Plant, Progress, RunError, Runner, Schedule, Signal, Stop, ViewStore, input_key, progress_key};
+use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, Plant, Progress, RunError, Runner, Schedule, SharedStore, Signal, Stop, ViewStore, input_key, progress_key};
 
 /// No trouble: it will be open soon.
 const OPENING: &str = "opening its state";
@@ -123,7 +123,7 @@ impl Following {
                 disk_bytes: 0,
             },
             Some(cell) => {
-                let (memory_bytes, disk_bytes) = match cell.task().store() {
+                let (memory_bytes, disk_bytes) = match &*cell.store() {
                     ViewStore::Disk(store) => (store.memory_bytes(), store.disk_bytes()),
                     ViewStore::Memory(_) => (0, 0),
                 };
@@ -172,7 +172,7 @@ async fn known_sinks(spec: &TaskSpec) -> Result<Vec<bool>, RunError> {
 }
 
 /// Refuses a partition that only has the name of the one that the state has read.
-fn check_input(task: &mut Task<ViewStore>, id: &InputId, partition: &Partition) -> Result<(), RunError> {
+fn check_input(task: &mut Task<SharedStore>, id: &InputId, partition: &Partition) -> Result<(), RunError> {
     let key = input_key(id);
     let group = partition.id().0 as i64;
     match task.store().get(INPUTS, &key)?.as_ref().map(|stored| &*stored.row) {
@@ -189,7 +189,7 @@ fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, databases: &dyn
     // A state that outlives a part of its schedule must not lose its folder.
     create_dir_durably(&*world.disk(), &spec.dir).map_err(StoreError::Io)?;
     let store = DiskStore::open(&spec.dir, databases, StoreSettings { memory_bytes: spec.memory_bytes })?;
-    let mut task = Task::open(spec.query.clone(), ViewStore::Disk(store))?;
+    let mut task = Task::open(spec.query.clone(), SharedStore::new(ViewStore::Disk(store)))?;
     let fresh = task.cut() == &Cut::default();
     let output = match &spec.sink {
         None => None,
@@ -216,7 +216,7 @@ fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, databases: &dyn
     }
     if fresh {
         task.commit()?;
-        if let ViewStore::Disk(store) = task.store_mut() {
+        if let ViewStore::Disk(store) = &mut *task.store().write() {
             store.write_back()?;
         }
     }

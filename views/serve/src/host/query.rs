@@ -14,7 +14,7 @@ use crate::host::plan::{is_stateful, table_topics};
 use crate::host::topics::BrokerTopics;
 use crate::host::{Views, log_event};
 use crate::push::{Ended, Feed, From, Subscription};
-use crate::run::{Cell, Input, Plant, RunError, Runner, Stop, ViewStore};
+use crate::run::{Cell, Input, Plant, RunError, Runner, SharedStore, Stop, ViewStore};
 use crate::{Failed, PullAnswer};
 
 /// What queries are called that read one running query's outputs from now on.
@@ -127,7 +127,7 @@ impl Views {
             return Err(not_read(stranger, root));
         }
         let until = finite.then(|| inputs.iter().map(Input::available).collect());
-        let mut task = Task::open(query, ViewStore::Memory(MemoryStore::new()))?;
+        let mut task = Task::open(query, SharedStore::new(ViewStore::Memory(MemoryStore::new())))?;
         // Every cut names every input, those included of which nothing has come.
         inputs.iter().for_each(|input: &Input| task.skip_to(&input.id, input.next.0));
         let id = format!("{kind}_{}_{}", root.sources().first().map_or("", |step| step.source.name.as_str()), self.query_suffix());

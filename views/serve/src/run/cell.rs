@@ -1,10 +1,11 @@
 //! A task as its readers see it: rows at a cut, and a way to wait for one.
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use millrace_engine::Task;
 use millrace_engine::state::{Batch, Cut, InputId, MemoryStore, Store, StoreError, Stored, TableId};
 use millrace_store::DiskStore;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::run::Signal;
 
@@ -50,6 +51,49 @@ impl Store for ViewStore {
     }
 }
 
+/// A task's state, shared with its readers: they see it as the last commit left it, and wait for a commit at most, never for
+/// what is being computed.
+#[derive(Clone)]
+pub struct SharedStore(Arc<RwLock<ViewStore>>);
+
+impl SharedStore {
+    pub fn new(store: ViewStore) -> SharedStore {
+        SharedStore(Arc::new(RwLock::new(store)))
+    }
+
+    pub fn read(&self) -> RwLockReadGuard<'_, ViewStore> {
+        self.0.read()
+    }
+
+    pub fn write(&self) -> RwLockWriteGuard<'_, ViewStore> {
+        self.0.write()
+    }
+}
+
+impl Store for SharedStore {
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
+        self.read().get(table, key)
+    }
+
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.read().scan(table, from, to, visit)
+    }
+
+    fn cut(&self) -> Result<Cut, StoreError> {
+        self.read().cut()
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.write().commit(batch)
+    }
+}
+
 /// How a task is doing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
@@ -64,20 +108,26 @@ pub struct Progress {
 
 /// Shared by the runner, which feeds the task, and everybody who reads its rows between two chunks of records.
 pub struct Cell {
-    task: Mutex<Task<ViewStore>>,
+    task: Mutex<Task<SharedStore>>,
+    store: SharedStore,
     progress: Mutex<Progress>,
     moved: Signal,
 }
 
 impl Cell {
-    pub fn new(task: Task<ViewStore>) -> Cell {
+    pub fn new(task: Task<SharedStore>) -> Cell {
         let progress = Progress { cut: task.cut().clone(), ..Progress::default() };
-        Cell { task: Mutex::new(task), progress: Mutex::new(progress), moved: Signal::default() }
+        Cell { store: task.store().clone(), task: Mutex::new(task), progress: Mutex::new(progress), moved: Signal::default() }
     }
 
-    /// The task, for as long as the guard lives: keep it short.
-    pub fn task(&self) -> MutexGuard<'_, Task<ViewStore>> {
+    /// The task, for whoever feeds it.
+    pub fn task(&self) -> MutexGuard<'_, Task<SharedStore>> {
         self.task.lock()
+    }
+
+    /// The state as of the last commit, for as long as the guard lives: keep it short.
+    pub fn store(&self) -> RwLockReadGuard<'_, ViewStore> {
+        self.store.read()
     }
 
     pub fn progress(&self) -> Progress {

@@ -8,7 +8,7 @@ mod runner;
 mod schedule;
 mod signal;
 
-pub use cell::{Cell, Progress, ViewStore};
+pub use cell::{Cell, Progress, SharedStore, ViewStore};
 pub use input::{INPUTS, Input, input_key};
 pub use output::{Output, PROGRESS, progress_key};
 pub use result::{RESULT, ViewRow, stored_change, view_row};

@@ -18,7 +18,6 @@ use millrace_engine::{Change, InputRecord, LogEvent};
 use millrace_record::Offset;
 use millrace_shard::{AppendReply, Bell, BellHook};
 use millrace_world::{Moment, World};
-use parking_lot::MutexGuard;
 
 use crate::run::order::steps_by_time;
 use crate::run::schedule::Step;
@@ -29,10 +28,10 @@ const STEP_BYTES: usize = 1 << 20;
 /// Offsets of one input that are one step: between two steps others have their turn, appends are waited for, the state
 /// may be written back, and a stop is heard.
 const STEP_OFFSETS: i64 = 8192;
-/// Records between two moments at which readers get at the rows: a reader waits for about half as many.
-const CHUNK: usize = 16;
+/// Records of one commit: readers see the state between two of them.
+const CHUNK: usize = 64;
 /// Chunks after which a busy task lets others run: a few milliseconds.
-const CHUNKS_A_TURN: usize = 64;
+const CHUNKS_A_TURN: usize = 16;
 /// Steps that are worth trimming away: each time costs a sync of the state.
 const SCHEDULE_KEPT: i64 = 1000;
 /// How long the state on disk may lag behind a busy task, and behind an idle one.
@@ -294,8 +293,7 @@ impl Runner {
         }
         task.commit()?;
         let cut = task.cut().clone();
-        // To a reader that waits, before this task takes it again for the next chunk.
-        MutexGuard::unlock_fair(task);
+        drop(task);
         self.cell.update(|progress| {
             progress.cut = cut;
             progress.records_in += records.len() as u64;
@@ -339,11 +337,11 @@ impl Runner {
     }
 
     fn has_unwritten(&self) -> bool {
-        matches!(self.cell.task().store(), ViewStore::Disk(store) if store.has_unwritten() || store.has_moved())
+        matches!(&*self.cell.store(), ViewStore::Disk(store) if store.has_unwritten() || store.has_moved())
     }
 
     fn wants_write_back(&self) -> bool {
-        matches!(self.cell.task().store(), ViewStore::Disk(store) if store.wants_write_back())
+        matches!(&*self.cell.store(), ViewStore::Disk(store) if store.wants_write_back())
     }
 
     /// Makes the state on disk that of the present cut.
@@ -361,7 +359,7 @@ impl Runner {
                 }
                 task.commit()?;
             }
-            match task.store_mut() {
+            match &mut *task.store().write() {
                 ViewStore::Disk(store) => {
                     store.write_back()?;
                     if scheduled.is_some() {
