@@ -1,13 +1,15 @@
 //! What the views ask of the broker: topics, partitions, producer ids, and a place in the metadata log for their commands.
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_cluster::Record;
 use millrace_cluster::decide::{Decision, NewTopic, TopicRef, allocate_producer_ids, create_topics, delete_topics};
+use millrace_record::Offset;
 use millrace_serve::host::ViewSettings;
 use millrace_serve::run::Plant;
-use millrace_serve::{Answer, Failed, Outside, Refused, TopicSummary, Views};
+use millrace_serve::{Answer, Failed, InputId, Outside, Refused, TopicSummary, Views};
 use millrace_shard::Partition;
 use millrace_sql::catalog::{NewTopic as ViewTopic, Settings};
 use millrace_sql::parser::Limits;
@@ -16,6 +18,8 @@ use uuid::Uuid;
 
 use crate::node::Node;
 
+/// Topics that are nobody's data.
+const INTERNAL: &[&str] = &["__", "_millrace_", "_confluent-ksql-"];
 const PUSH_QUERIES_MAX: usize = 1000;
 
 /// Starts the views of a node. `world` is where they run.
@@ -59,7 +63,7 @@ impl Outside for Broker {
         let topics = image.topics().map(|topic| TopicSummary {
             name: topic.name.clone(),
             replicas: topic.partitions.iter().map(|partition| partition.replicas.len()).collect(),
-            internal: topic.name.starts_with("__") || topic.name.starts_with("_millrace_"),
+            internal: INTERNAL.iter().any(|prefix| topic.name.starts_with(prefix)),
         });
         topics.collect()
     }
@@ -90,6 +94,10 @@ impl Outside for Broker {
             if let Some(ms) = topic.retention_ms {
                 configs.push(("retention.ms".to_string(), Some(ms.to_string())));
             }
+            if INTERNAL.iter().any(|prefix| topic.name.starts_with(prefix)) {
+                // Views trim their own topics; nothing else may.
+                configs.push(("retention.bytes".to_string(), Some("-1".to_string())));
+            }
             let ask = NewTopic {
                 name: topic.name,
                 partitions: topic.partitions.unwrap_or(-1),
@@ -101,6 +109,17 @@ impl Outside for Broker {
             let outcomes = node.change(|cluster| create_topics(cluster, &asks, &mut || node.new_id())).await.map_err(refused)?;
             outcomes.into_iter().try_for_each(|outcome| outcome.map(drop)).map_err(refused)
         })
+    }
+
+    fn hold(&self, needed: &BTreeMap<InputId, i64>) {
+        let directory = self.node.partitions.directory();
+        for topic in directory.topics() {
+            for (number, partition) in topic.partitions.iter().enumerate() {
+                let Some(partition) = partition else { continue };
+                let input = InputId::new(topic.name.clone(), number as i32);
+                partition.hold(needed.get(&input).copied().map(Offset));
+            }
+        }
     }
 
     fn delete_topic(&self, name: String) -> Answer<Result<(), Refused>> {

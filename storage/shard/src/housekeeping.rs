@@ -129,7 +129,10 @@ impl Shard {
             if !group.replica.is_leader() {
                 continue;
             }
-            if let Some(start) = log.retention_target(now_ms, group.replica.high_watermark()) {
+            let target = log.retention_target(now_ms, group.replica.high_watermark());
+            // Whoever holds a record needs the whole batch; a trim inside one keeps it.
+            let target = target.map(|start| start.min(group.shared.held())).filter(|start| *start > log.start_offset());
+            if let Some(start) = target {
                 group.incoming.push(Incoming::Trim { start, answer: Answer::nobody() });
                 self.touch(slot);
             }

@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     end: AtomicI64,
     epoch: AtomicI32,
     leader: AtomicBool,
+    /// Retention leaves what lies here and above.
+    held: AtomicI64,
     bells: Arc<BellRope>,
     reader: ArcSwap<LogReader>,
 }
@@ -49,6 +51,7 @@ impl Shared {
             end: AtomicI64::new(state.end.0),
             epoch: AtomicI32::new(state.leader_epoch),
             leader: AtomicBool::new(state.is_leader),
+            held: AtomicI64::new(i64::MAX),
             bells: Arc::default(),
             reader: ArcSwap::from_pointee(reader),
         }
@@ -67,6 +70,10 @@ impl Shared {
         if before != state.high_watermark.0 || stable_before != state.last_stable.0 || led != state.is_leader {
             self.bells.pull();
         }
+    }
+
+    pub fn held(&self) -> Offset {
+        Offset(self.held.load(Ordering::Acquire))
     }
 
     pub fn set_reader(&self, reader: LogReader) {
@@ -170,6 +177,13 @@ impl Partition {
         let (answer, reply) = pair();
         self.put(Mail::Trim { to: self.0.address, start: to, answer });
         reply.await.unwrap_or(Err(ShardError::Stopped))
+    }
+
+    /// Retention leaves everything from here on, however old it is, until it is told something else; `None`: it may do as the
+    /// settings say. Forgotten with the process, so whoever needs it says it again after each start. Whoever deletes records
+    /// by hand is not held up.
+    pub fn hold(&self, from: Option<Offset>) {
+        self.0.shared.held.store(from.map_or(i64::MAX, |from| from.0), Ordering::Release);
     }
 
     pub async fn set_config(&self, config: PartitionConfig) -> Result<(), ShardError> {

@@ -76,7 +76,17 @@ pub fn create_dir_durably(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
         missing.push(above);
     }
     disk.create_dir_all(dir)?;
-    missing.into_iter().rev().try_for_each(|made| disk.sync_dir(parent_of(made)))
+    let synced = missing.iter().rev().try_for_each(|made| disk.sync_dir(parent_of(made)));
+    if synced.is_err() {
+        // A folder that is there looks durable to whoever tries again: what was made must be made once more.
+        for made in missing {
+            let empty = disk.list(made).is_ok_and(|entries| entries.is_empty());
+            if !empty || disk.remove_dir_all(made).is_err() {
+                break;
+            }
+        }
+    }
+    synced
 }
 
 /// Makes the names of a folder, of its neighbours and of all folders above durable. Whoever made them in

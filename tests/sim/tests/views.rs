@@ -25,6 +25,12 @@ fn holds(seed: u64) {
 }
 
 #[test]
+fn a_folder_whose_name_could_not_be_synced_is_made_again() {
+    // A second attempt found the folder of a new partition there and took its name for durable; a crash then took the log.
+    holds(6);
+}
+
+#[test]
 fn a_batch_that_a_full_disk_refused_is_not_followed_by_the_next() {
     // The log then ended with the later sequence, and a replay took the earlier outputs for written.
     holds(208);

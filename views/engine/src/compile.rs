@@ -3,6 +3,8 @@
 //! Invariant: tables are numbered by the order of the stateful steps alone, so that adding a filter or a projection to a query
 //! leaves its state where it is.
 
+use std::sync::Arc;
+
 use millrace_sql::ast::{Expression, JoinKind};
 use millrace_sql::expr::{Expr, compile_table_call};
 use millrace_sql::functions::{FunctionSettings, Registry};
@@ -15,11 +17,12 @@ use millrace_sql::schema::{Role, Schema};
 use crate::dataflow::{Dataflow, Target};
 use crate::error::CompileError;
 use crate::operators::{
-    Filter, FlatMap, Fold, Folds, ForeignKeyJoin, Joiner, Operator, PartitionBy, Port, Project, Scalar, Scalars,
+    Filter, FlatMap, Fold, Folds, ForeignKeyJoin, Group, Grouping, Joiner, Operator, PartitionBy, Port, Project, Scalar, Scalars,
     SessionAggregate, SideTables, StreamAggregate, StreamStreamJoin, StreamTableJoin, Table, TableAggregate, TableTableJoin,
     WindowAggregate,
 };
 use crate::source::Source;
+use crate::stages::Crossing;
 use crate::state::TableId;
 
 /// What a plan is compiled with.
@@ -37,10 +40,33 @@ const TABLES_PER_OPERATOR: u32 = 8;
 /// Grace of stream-stream joins that name none.
 const DEFAULT_GRACE_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The dataflow of a query's root step.
-pub fn compile(root: &Step, settings: &Settings<'_>) -> Result<Dataflow, CompileError> {
-    let mut compiler = Compiler { settings, dataflow: Dataflow::default(), stateful: 0 };
+/// The places where a plan's rows move, and the topics through which they do.
+#[derive(Clone, Copy, Default)]
+pub struct Moves<'a> {
+    pub crossings: &'a [Crossing<'a>],
+    /// In the order of the crossings.
+    pub topics: &'a [Arc<str>],
+}
+
+/// The dataflow of the stage that ends in a query's root step: of the whole query when no rows move.
+pub fn compile(root: &Step, moves: Moves<'_>, settings: &Settings<'_>) -> Result<Dataflow, CompileError> {
+    let mut compiler = Compiler { settings, moves, root, dataflow: Dataflow::default(), stateful: 0 };
     compiler.step(root, Target::Result, Wants::default())?;
+    Ok(compiler.dataflow)
+}
+
+/// The dataflow of the stage whose rows go through a crossing.
+pub fn compile_crossing(at: usize, moves: Moves<'_>, settings: &Settings<'_>) -> Result<Dataflow, CompileError> {
+    let crossing = moves.crossings.get(at).ok_or(CompileError::Plan("a crossing that the plan does not have"))?;
+    let mut compiler = Compiler { settings, moves, root: crossing.step, dataflow: Dataflow::default(), stateful: 0 };
+    match crossing.group_by {
+        None => compiler.step(crossing.step, Target::Result, Wants::default())?,
+        Some(group_by) => {
+            let operator = Group { group_by: compiler.scalars(group_by, crossing.step.schema())? };
+            let target = compiler.node("GroupBy", Box::new(operator), Target::Result);
+            compiler.step(crossing.step, target, Wants { final_only: false, old: true })?;
+        }
+    }
     Ok(compiler.dataflow)
 }
 
@@ -55,6 +81,9 @@ struct Wants {
 
 struct Compiler<'a> {
     settings: &'a Settings<'a>,
+    moves: Moves<'a>,
+    /// The stage's last step.
+    root: &'a Step,
     dataflow: Dataflow,
     stateful: u32,
 }
@@ -62,6 +91,13 @@ struct Compiler<'a> {
 impl Compiler<'_> {
     /// Compiles a step whose changes go to `target`.
     fn step(&mut self, step: &Step, target: Target, wants: Wants) -> Result<(), CompileError> {
+        if !std::ptr::eq(step, self.root)
+            && let Some(at) = self.moves.crossings.iter().position(|crossing| crossing.is_of(step))
+        {
+            let topic = self.moves.topics.get(at).ok_or(CompileError::Plan("a crossing without a topic"))?;
+            self.dataflow.add_crossing(topic.clone(), target);
+            return Ok(());
+        }
         match step {
             Step::Source(source) => {
                 let reader = Source::compile(source, self.settings)?;
@@ -188,7 +224,10 @@ impl Compiler<'_> {
         let folds = Folds {
             registers: tables.next(),
             old_wanted: wants.old,
-            group_by: self.scalars(&step.group_by, input)?,
+            grouping: match self.moves.crossings.iter().any(|crossing| crossing.group_by.is_some() && crossing.is_of(&step.input)) {
+                true => Grouping::Carried,
+                false => Grouping::Computed(self.scalars(&step.group_by, input)?),
+            },
             folds: step.calls.iter().map(|call| self.fold(call, input)).collect::<Result<_, _>>()?,
         };
         if step.input.kind() == SourceKind::Table {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::crossing;
 use crate::error::EngineError;
 use crate::operators::{Context, Operator, Port};
 use crate::record::InputRecord;
 use crate::row::Change;
 use crate::source::Source;
+use crate::state::StoreError;
 
 /// Where an operator's changes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +37,33 @@ struct Node {
 #[derive(Default)]
 pub struct Dataflow {
     nodes: Vec<Node>,
-    sources: Vec<(Source, Target)>,
+    sources: Vec<(Leaf, Target)>,
+}
+
+/// Where changes come from.
+enum Leaf {
+    Source(Source),
+    /// A repartition topic, which another stage fills.
+    Crossing(Arc<str>),
+}
+
+impl Leaf {
+    fn topic(&self) -> &Arc<str> {
+        match self {
+            Leaf::Source(source) => &source.topic,
+            Leaf::Crossing(topic) => topic,
+        }
+    }
+
+    fn read(&self, record: &InputRecord, context: &mut Context<'_>) -> Result<Option<Change>, EngineError> {
+        match self {
+            Leaf::Source(source) => {
+                context.step = Arc::clone(&source.name);
+                source.read(record, context)
+            }
+            Leaf::Crossing(_) => Ok(Some(crossing::decode(record).map_err(StoreError::from)?)),
+        }
+    }
 }
 
 impl Dataflow {
@@ -45,15 +73,19 @@ impl Dataflow {
     }
 
     pub fn add_source(&mut self, source: Source, target: Target) {
-        self.sources.push((source, target));
+        self.sources.push((Leaf::Source(source), target));
+    }
+
+    pub fn add_crossing(&mut self, topic: Arc<str>, target: Target) {
+        self.sources.push((Leaf::Crossing(topic), target));
     }
 
     /// The topics read, without repeats, in the order of the sources.
     pub fn topics(&self) -> Vec<Arc<str>> {
         let mut topics: Vec<Arc<str>> = Vec::new();
         for (source, _) in &self.sources {
-            if !topics.contains(&source.topic) {
-                topics.push(Arc::clone(&source.topic));
+            if !topics.contains(source.topic()) {
+                topics.push(Arc::clone(source.topic()));
             }
         }
         topics
@@ -67,10 +99,9 @@ impl Dataflow {
         out: &mut Vec<Change>,
     ) -> Result<(), EngineError> {
         for (source, target) in &self.sources {
-            if source.topic != record.topic {
+            if *source.topic() != record.topic {
                 continue;
             }
-            context.step = Arc::clone(&source.name);
             if let Some(change) = source.read(record, context)? {
                 self.forward(*target, change, context, out)?;
             }

@@ -5,6 +5,7 @@
 //! or where they go.
 
 mod compile;
+mod crossing;
 mod dataflow;
 mod error;
 mod log;
@@ -13,12 +14,14 @@ mod record;
 mod row;
 mod sink;
 mod source;
+mod stages;
 pub mod state;
 mod task;
 
-pub use compile::Settings;
+pub use compile::{Moves, Settings};
 pub use error::{CompileError, EngineError};
 pub use log::{LogEvent, LogKind};
 pub use record::{Header, InputRecord, OutputRecord};
 pub use row::{Change, Key, Row, Window};
+pub use stages::{Crossing, StageInputs, crossings, inputs_of};
 pub use task::{Fed, Query, Task};

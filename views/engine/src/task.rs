@@ -6,41 +6,71 @@
 
 use std::sync::Arc;
 
+use millrace_formats::{Codec, ColumnSpec, Side, codec};
 use millrace_sql::expr::{EvalContext, SizeLimits};
 use millrace_sql::plan::{PersistentPlan, Step};
 
-use crate::compile::{Settings, compile};
+use crate::compile::{Moves, Settings, compile, compile_crossing};
+use crate::crossing;
 use crate::dataflow::Dataflow;
 use crate::error::{CompileError, EngineError};
 use crate::log::LogEvent;
 use crate::operators::Context;
 use crate::record::{InputRecord, OutputRecord};
 use crate::row::Change;
+use crate::stages::Crossing;
 use crate::sink::Sink;
 use crate::state::{Batch, Cut, InputId, Pending, Store, StoreError, Stored, TableId, Unit};
 
 /// A compiled query: shared by the tasks of all its partitions.
 pub struct Query {
     dataflow: Dataflow,
-    sink: Option<Sink>,
+    output: Output,
     limits: SizeLimits,
+}
+
+/// What becomes of a result's changes.
+enum Output {
+    Changes,
+    Sink(Sink),
+    /// Records for another stage, with their keys in its format.
+    Crossing(Option<Box<dyn Codec>>),
 }
 
 impl Query {
     pub fn persistent(plan: &PersistentPlan, settings: &Settings<'_>) -> Result<Query, CompileError> {
-        let dataflow = compile(&plan.root, settings)?;
+        Query::last_stage(plan, Moves::default(), settings)
+    }
+
+    /// The stage that writes the sink, where rows move through topics.
+    pub fn last_stage(plan: &PersistentPlan, moves: Moves<'_>, settings: &Settings<'_>) -> Result<Query, CompileError> {
+        let dataflow = compile(&plan.root, moves, settings)?;
         let sink = Sink::compile(&plan.sink.source, plan.root.schema(), settings)?;
-        Ok(Query { dataflow, sink: Some(sink), limits: settings.function_settings.sizes })
+        Ok(Query { dataflow, output: Output::Sink(sink), limits: settings.function_settings.sizes })
+    }
+
+    /// The stage that writes a crossing's topic.
+    pub fn crossing(at: usize, moves: Moves<'_>, settings: &Settings<'_>) -> Result<Query, CompileError> {
+        let dataflow = compile_crossing(at, moves, settings)?;
+        let output = Output::Crossing(meeting_codec(&moves.crossings[at])?);
+        Ok(Query { dataflow, output, limits: settings.function_settings.sizes })
     }
 
     /// A query whose changes go to a reader rather than a topic.
     pub fn transient(root: &Step, settings: &Settings<'_>) -> Result<Query, CompileError> {
-        Ok(Query { dataflow: compile(root, settings)?, sink: None, limits: settings.function_settings.sizes })
+        let dataflow = compile(root, Moves::default(), settings)?;
+        Ok(Query { dataflow, output: Output::Changes, limits: settings.function_settings.sizes })
     }
 
     pub fn topics(&self) -> Vec<Arc<str>> {
         self.dataflow.topics()
     }
+}
+
+fn meeting_codec(crossing: &Crossing<'_>) -> Result<Option<Box<dyn Codec>>, CompileError> {
+    let Some(source) = crossing.meets else { return Ok(None) };
+    let keys = source.schema.keys().map(|column| ColumnSpec::new(column.name.as_str(), column.sql_type.clone()));
+    Ok(Some(codec(&source.key_format, Side::Key, keys.collect())?))
 }
 
 /// What one record caused.
@@ -110,14 +140,23 @@ impl<S: Store> Task<S> {
         let mut context = Context::new(unit, EvalContext::new(clock_ms, seed(record)).limited(self.query.limits));
         let mut fed = Fed::default();
         self.query.dataflow.process(record, &mut context, &mut fed.changes)?;
-        if let Some(sink) = &self.query.sink {
-            for change in &fed.changes {
-                let Some(output) = sink.write(change, &record.headers, &mut context)? else { continue };
-                let bytes = [&output.key, &output.value].into_iter().flatten().map(|side| side.len()).sum();
-                // Dropping it would lose a change, and a larger one follows.
-                self.query.limits.check_row(bytes).map_err(|error| EngineError::Stopped(error.to_string()))?;
-                fed.records.push(output);
+        match &self.query.output {
+            Output::Changes => {}
+            Output::Sink(sink) => {
+                for change in &fed.changes {
+                    fed.records.extend(sink.write(change, &record.headers, &mut context)?);
+                }
             }
+            Output::Crossing(meets) => {
+                for change in &fed.changes {
+                    fed.records.push(crossing::encode(change, meets.as_deref(), &record.headers)?);
+                }
+            }
+        }
+        for output in &fed.records {
+            let bytes = [&output.key, &output.value].into_iter().flatten().map(|side| side.len()).sum();
+            // Dropping it would lose a change, and a larger one follows.
+            self.query.limits.check_row(bytes).map_err(|error| EngineError::Stopped(error.to_string()))?;
         }
         fed.log = context.log;
         self.pending = context.unit.into_pending();

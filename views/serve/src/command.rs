@@ -19,9 +19,28 @@ pub struct Command {
     /// Of the query that it starts: where its inputs begin (topic, partition, offset).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub start: Vec<(String, i32, i64)>,
+    /// Whether the query that it starts runs as one task for each partition even where its rows move between them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sharded: bool,
+    /// Of the query that it starts: the topics through which rows move, in the order of the plan's crossings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repartitions: Vec<Repartition>,
     /// The topics that its decision asked about, with the partitions that they had.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<String, Option<i32>>,
+}
+
+/// A stage between two others: it reads what the plan says and writes a topic of its own. Queries that need the same rows by
+/// the same key share one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repartition {
+    /// Names its state and is never used again.
+    pub id: String,
+    pub topic: String,
+    pub partitions: i32,
+    pub producer: i64,
+    /// Where its inputs begin.
+    pub start: Vec<(String, i32, i64)>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +49,7 @@ pub struct UnknownCommand(String);
 
 impl Command {
     pub fn new(sql: String, properties: BTreeMap<String, String>) -> Command {
-        Command { version: VERSION, sql, properties, producer: None, start: Vec::new(), topics: BTreeMap::new() }
+        Command { version: VERSION, sql, properties, producer: None, start: Vec::new(), sharded: false, repartitions: Vec::new(), topics: BTreeMap::new() }
     }
 
     pub fn encode(&self) -> Bytes {
@@ -56,6 +75,9 @@ mod tests {
         assert_eq!(Command::decode(&command.encode()).unwrap(), command);
         command.producer = Some(7);
         command.start = vec![("t".into(), 0, 12)];
+        command.sharded = true;
+        let repartition = Repartition { id: "Q-1-0".into(), topic: "r".into(), partitions: 3, producer: 9, start: command.start.clone() };
+        command.repartitions = vec![repartition];
         assert_eq!(Command::decode(&command.encode()).unwrap(), command);
         command.version = 2;
         assert!(Command::decode(&command.encode()).is_err());

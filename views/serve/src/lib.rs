@@ -14,6 +14,8 @@ mod push;
 pub mod rest;
 pub mod run;
 
+pub use millrace_engine::state::InputId;
+
 pub use host::{Failed, Outcome, Views};
 pub use outside::{Answer, Outside, Refused, TopicSummary};
 pub use pull::PullAnswer;

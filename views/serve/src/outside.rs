@@ -1,10 +1,12 @@
 //! What views need of the broker around them. The broker implements it; nothing here knows how.
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use millrace_engine::state::InputId;
 use millrace_shard::Partition;
 use millrace_sql::catalog::NewTopic;
 use millrace_store::{Caches, Databases};
@@ -40,6 +42,8 @@ pub trait Outside: Send + Sync + 'static {
     fn partitions(&self, topic: &str) -> Option<Vec<Partition>>;
     /// A topic that exists already is an error unless it has the partitions asked for.
     fn create_topic(&self, topic: NewTopic) -> Answer<Result<(), Refused>>;
+    /// How far back each input is still needed: retention must leave that much, and may do as it likes with any other.
+    fn hold(&self, needed: &BTreeMap<InputId, i64>);
     fn delete_topic(&self, name: String) -> Answer<Result<(), Refused>>;
     /// The first of a run of producer ids that nobody else has.
     fn producer_ids(&self, count: i64) -> Answer<Result<i64, Refused>>;

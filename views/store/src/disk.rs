@@ -1,3 +1,4 @@
+//! One view partition's rows over a database: what is resident, what is dirty, and the cut that they stand for.
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
@@ -5,14 +6,9 @@ use std::sync::Arc;
 use millrace_engine::state::{Batch, Cut, Store, StoreError, Stored, TableId};
 use parking_lot::Mutex;
 
+use crate::budget::RowBudget;
 use crate::database::{Database, Databases};
 use crate::resident::Resident;
-
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// For the resident rows of this store.
-    pub memory_bytes: usize,
-}
 
 /// A view partition's rows. Reads may come from one thread while it is borrowed shared; the owner writes.
 pub struct DiskStore {
@@ -21,7 +17,7 @@ pub struct DiskStore {
     resident: Mutex<Resident>,
     cut: Cut,
     written_cut: Cut,
-    settings: Settings,
+    budget: Arc<RowBudget>,
 }
 
 /// The rows of one cut, readable without holding up the owner.
@@ -32,16 +28,17 @@ pub struct Snapshot {
 
 impl DiskStore {
     /// Comes back with the rows and the cut of the last write-back.
-    pub fn open(dir: &Path, databases: &dyn Databases, settings: Settings) -> Result<DiskStore, StoreError> {
+    pub fn open(dir: &Path, databases: &dyn Databases, budget: &Arc<RowBudget>) -> Result<DiskStore, StoreError> {
         let database = databases.open(dir)?;
         let cut = database.cut()?;
-        Ok(DiskStore { database, resident: Mutex::default(), written_cut: cut.clone(), cut, settings })
+        budget.join();
+        Ok(DiskStore { database, resident: Mutex::default(), written_cut: cut.clone(), cut, budget: budget.clone() })
     }
 
     /// Half the budget is taken by rows still to be written; the other half stays for what is read. The owner writes back
     /// as soon as whatever else its cut stands for (records of a sink) is durable, never before.
     pub fn wants_write_back(&self) -> bool {
-        self.resident.lock().dirty_bytes() > self.settings.memory_bytes / 2
+        self.resident.lock().dirty_bytes() > self.budget.share() / 2
     }
 
     pub fn has_unwritten(&self) -> bool {
@@ -53,11 +50,16 @@ impl DiskStore {
         self.cut != self.written_cut
     }
 
+    /// The cut that a crash would bring back, but for one of the machine.
+    pub fn written_cut(&self) -> &Cut {
+        &self.written_cut
+    }
+
     /// Writes the dirty rows and the cut behind them, as one batch.
     pub fn write_back(&mut self) -> Result<(), StoreError> {
         let resident = self.resident.get_mut();
         self.database.write(resident.dirty(), &self.cut)?;
-        resident.written(self.settings.memory_bytes);
+        resident.written(self.budget.share());
         self.written_cut = self.cut.clone();
         Ok(())
     }
@@ -89,6 +91,12 @@ impl DiskStore {
     }
 }
 
+impl Drop for DiskStore {
+    fn drop(&mut self) {
+        self.budget.leave();
+    }
+}
+
 impl Snapshot {
     /// Freezes the rows, then calls `frozen` (let the owner go on there), then visits.
     pub fn read(
@@ -109,7 +117,7 @@ impl Store for DiskStore {
             return Ok(known);
         }
         let found = self.database.get(table, key)?;
-        let room = self.settings.memory_bytes.saturating_sub(resident.dirty_bytes());
+        let room = self.budget.share().saturating_sub(resident.dirty_bytes());
         resident.remember((table, key.to_vec()), found.clone(), room);
         Ok(found)
     }

@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 
 use millrace_engine::state::{Batch, Cut, InputId, MemoryStore, Rows, Store, Stored, TableId};
 use millrace_sql::value::Value;
-use millrace_store::{Caches, DiskStore, Settings};
+use millrace_store::{Caches, DiskStore, RowBudget};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let caches = Caches::new(8 << 20);
         let input = InputId::new("t", 0);
-        let mut store = DiskStore::open(dir.path(), &caches, Settings { memory_bytes }).unwrap();
+        let mut store = DiskStore::open(dir.path(), &caches, &RowBudget::new(memory_bytes)).unwrap();
         let mut history = vec![MemoryStore::new()];
         for act in acts {
             match act {
@@ -71,7 +71,7 @@ proptest! {
                 }
                 Act::Crash => {
                     drop(store);
-                    store = DiskStore::open(dir.path(), &caches, Settings { memory_bytes }).unwrap();
+                    store = DiskStore::open(dir.path(), &caches, &RowBudget::new(memory_bytes)).unwrap();
                     let at = store.cut().unwrap().next(&input).unwrap_or(0) as usize;
                     history.truncate(at + 1);
                 }
@@ -93,7 +93,7 @@ proptest! {
 #[test]
 fn a_snapshot_does_not_see_what_comes_after_it() {
     let dir = tempfile::tempdir().unwrap();
-    let mut store = DiskStore::open(dir.path(), &Caches::new(8 << 20), Settings { memory_bytes: 1 << 20 }).unwrap();
+    let mut store = DiskStore::open(dir.path(), &Caches::new(8 << 20), &RowBudget::new(1 << 20)).unwrap();
     let row = |n: i32| Some(Stored { row: vec![Value::Int(n)].into(), timestamp: 0 });
     let change = |n: i32| Batch { rows: Rows::from([(TableId(0), [(vec![1], row(n))].into())]), cut: Cut::default() };
     store.commit(change(1)).unwrap();

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use millrace_serve::{Answer, Outside, Refused, TopicSummary};
+use millrace_record::Offset;
+use millrace_serve::{Answer, InputId, Outside, Refused, TopicSummary};
 use millrace_shard::{Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, ReplicaId, ShardHandle};
 use millrace_sql::catalog::NewTopic;
 use millrace_store::Databases;
@@ -149,6 +150,15 @@ impl Outside for SimOutside {
             SimOutside::open_topic(world, shard, metadata, topic.name, specs, open).await;
             Ok(())
         })
+    }
+
+    fn hold(&self, needed: &BTreeMap<InputId, i64>) {
+        for (topic, partitions) in self.open.lock().iter() {
+            for (number, partition) in partitions.iter().enumerate() {
+                let Some(partition) = partition else { continue };
+                partition.hold(needed.get(&InputId::new(topic.as_str(), number as i32)).copied().map(Offset));
+            }
+        }
     }
 
     fn delete_topic(&self, name: String) -> Answer<Result<(), Refused>> {

@@ -360,7 +360,17 @@ impl Run {
         for view in &self.views {
             let Some(sql) = view.pull else { continue };
             let none = BTreeMap::new();
-            let selected = views.select(sql, &none, &none, None, &Cut::default()).now_or_never();
+            let anywhere = Cut::default();
+            let mut selecting = Box::pin(views.select(sql, &none, &none, None, &anywhere));
+            // A scan is done on the views' own threads.
+            let mut look = || {
+                let seen = selecting.as_mut().now_or_never();
+                if seen.is_none() {
+                    self.world.run_tasks(1);
+                }
+                seen
+            };
+            let selected = (0..1_000).find_map(|_| look());
             match selected.ok_or("a pull query waits for nothing")? {
                 Ok(Selected::Rows(answer)) => drop(tables.insert(view.name, (answer.rows.iter().map(|row| as_numbers(row)).collect(), answer.cut))),
                 Ok(_) => return Err(format!("{} is no table", view.name)),

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use millrace_engine::state::{Cut, InputId, Stored};
 use millrace_serve::run::{PROGRESS, Schedule};
@@ -75,11 +76,12 @@ impl States {
 
 /// While no step has been forgotten, every position of the cut is the end of one.
 fn check_schedule(name: &str, cut: &Cut, schedule: &Partition) -> Result<(), String> {
-    if schedule.state().start.0 > 0 {
+    if schedule.state().start.0 > 0 || cut.iter().next().is_none() {
         return Ok(());
     }
-    let steps = Schedule::new(schedule.clone()).read().map_err(|error| error.to_string())?;
-    // The schedule names inputs by their place: by partition, and by topic in the order of the query, which the cut does not tell.
+    // The schedule names topics by their place in the query, which the cut does not tell: any names will do for how far it goes.
+    let topics: std::collections::BTreeSet<Arc<str>> = cut.iter().map(|(input, _)| input.topic.clone()).collect();
+    let steps = Schedule::new(schedule.clone(), topics.into_iter().collect()).read().map_err(|error| error.to_string())?;
     let reached = steps.iter().map(|step| step.upto.0).max().unwrap_or(0);
     let mut ahead: BTreeMap<InputId, i64> = cut.iter().map(|(input, next)| (input.clone(), next)).collect();
     ahead.retain(|_, next| *next > reached);

@@ -6,6 +6,7 @@
 mod aggregate;
 mod filter;
 mod flat_map;
+mod group;
 mod join;
 mod partition_by;
 mod project;
@@ -14,9 +15,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Fold, Folds, SessionAggregate, StreamAggregate, TableAggregate, WindowAggregate};
+pub use aggregate::{Fold, Folds, Grouping, SessionAggregate, StreamAggregate, TableAggregate, WindowAggregate};
 pub use filter::Filter;
 pub use flat_map::FlatMap;
+pub use group::Group;
+use group::group_of;
 pub use join::{ForeignKeyJoin, Joiner, SideTables, StreamStreamJoin, StreamTableJoin, TableTableJoin};
 pub use partition_by::PartitionBy;
 pub use project::Project;

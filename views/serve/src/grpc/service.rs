@@ -52,9 +52,7 @@ impl Service {
             let message = format!("{} is a stream: it has no row of a key; use Query or Subscribe", source.name);
             return Err(refuse(Code::FailedPrecondition, "NOT_A_TABLE", &message));
         }
-        let cells = self.views.cells_when_open(&source).await.map_err(status)?;
-        let wanted = cut_of("at_or_after", at_or_after)?;
-        crate::host::reached(&cells, &wanted).await.map_err(status)?;
+        let cells = self.views.cells_at(&source, &cut_of("at_or_after", at_or_after)?).await.map_err(status)?;
         Ok(Found { source, cells })
     }
 

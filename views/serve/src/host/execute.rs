@@ -10,7 +10,8 @@ use millrace_sql::parser::{RawStatement, Variables, parse_raw, split};
 use millrace_sql::plan::QueryId;
 
 use crate::command::Command;
-use crate::host::start::{PRODUCERS_PER_QUERY, is_lasting, kept_id, whole_source};
+use crate::host::names::kept_id;
+use crate::host::start::{is_kept, is_lasting, whole_source};
 use crate::host::topics::{Answers, BrokerTopics, Noted};
 use crate::host::Views;
 use crate::{Failed, insert};
@@ -210,26 +211,43 @@ impl Views {
         match effect {
             Effect::CreateSource { source, topic, .. } => {
                 self.make_topic(topic.as_ref()).await?;
-                if source.read_only && source.is_table() {
+                if is_kept(source) {
                     let begin = self.topic(&source.topic)?;
                     let begin = begin.iter().enumerate();
                     command.start = begin.map(|(at, partition)| (source.topic.clone(), at as i32, partition.state().start.0)).collect();
                 }
             }
-            Effect::StartQuery { plan, topic, .. } => {
+            Effect::StartQuery { plan, topic, replaces, .. } => {
                 self.make_topic(topic.as_ref()).await?;
-                command.start = self.start_positions(&plan.root, settings)?;
-                let ids = self.outside.producer_ids(PRODUCERS_PER_QUERY).await;
-                command.producer = Some(ids.map_err(|refused| Failed::Trouble(refused.0))?);
+                let catalog = self.catalog();
+                match replaces.as_ref().and_then(|id| catalog.query(id)) {
+                    Some(old) => {
+                        if let Err(failed) = self.take_over(&old.plan, plan, &mut command).await {
+                            self.restart_stages().await;
+                            return Err(failed);
+                        }
+                    }
+                    None => {
+                        command.start = self.start_positions(&plan.root, settings)?;
+                        (command.sharded, command.repartitions) = self.spread(plan, settings, &command.start).await?;
+                        command.producer = Some(self.producers().await?);
+                    }
+                }
             }
             _ => {}
         }
-        self.outside.append_command(command.encode()).await.map_err(|refused| Failed::Trouble(refused.0))?;
-        let before = self.catalog();
+        if let Err(refused) = self.outside.append_command(command.encode()).await {
+            self.restart_stages().await;
+            return Err(Failed::Trouble(refused.0));
+        }
+        let (before, commands) = (self.catalog(), self.starts.lock().clone());
         let mut catalog = (*before).clone();
         catalog.apply(effect);
         self.catalog.store(Arc::new(catalog));
-        self.match_effect(effect, &before, &command).await?;
+        self.note_start(effect, &Arc::new(command));
+        self.forget_ended();
+        self.hold_inputs();
+        self.match_effect(effect, &before, &commands).await?;
         Ok(self.outside.commands().len() as u64 - 1)
     }
 
@@ -238,21 +256,27 @@ impl Views {
         self.outside.create_topic(topic.clone()).await.map_err(|refused| Failed::Trouble(refused.0))
     }
 
-    async fn match_effect(&self, effect: &Effect, before: &Catalog, command: &Command) -> Result<(), Failed> {
+    /// `commands` are those by which the queries of the catalog `before` ran.
+    async fn match_effect(&self, effect: &Effect, before: &Catalog, commands: &BTreeMap<QueryId, Arc<Command>>) -> Result<(), Failed> {
         match effect {
-            Effect::CreateSource { source, .. } if source.read_only && source.is_table() => self.keep_source(source, command).await,
+            Effect::CreateSource { source, .. } if is_kept(source) => {
+                self.keep_source(source).await;
+                Ok(())
+            }
             Effect::StartQuery { plan, replaces, .. } => {
+                self.follow(plan).await;
                 if let Some(old) = replaces {
-                    self.stop_query(old, false).await;
+                    self.stop_unused_stages().await;
+                    self.restart_stages().await;
+                    self.forget_stages(commands.get(old).map(Arc::as_ref)).await;
                 }
-                self.follow(plan, command).await
+                Ok(())
             }
             Effect::DropSource { name, delete_topic, terminates } => {
-                for id in terminates {
-                    self.stop_query(id, true).await;
-                }
-                if let Some(source) = before.source(name).filter(|source| source.read_only && source.is_table()) {
-                    self.stop_query(&kept_id(source), true).await;
+                let kept = before.source(name).filter(|source| is_kept(source)).map(|source| kept_id(source));
+                for id in terminates.iter().chain(&kept) {
+                    self.stop_query(id).await;
+                    self.forget(id, commands.get(id).map(Arc::as_ref)).await;
                 }
                 if let Some(topic) = delete_topic {
                     self.outside.delete_topic(topic.clone()).await.map_err(|refused| Failed::Trouble(refused.0))?;
@@ -261,42 +285,28 @@ impl Views {
             }
             Effect::Terminate { ids } => {
                 for id in ids {
-                    self.stop_query(id, true).await;
+                    self.stop_query(id).await;
+                    self.forget(id, commands.get(id).map(Arc::as_ref)).await;
                 }
                 Ok(())
             }
             Effect::Pause { ids } => {
                 for id in ids {
-                    self.stop_query(id, false).await;
+                    self.stop_query(id).await;
                 }
                 Ok(())
             }
             Effect::Resume { ids } => {
                 let catalog = self.catalog();
                 for id in ids.iter().filter(|id| self.following(id).is_none()) {
-                    if let (Some(query), Some(command)) = (catalog.query(id), self.command_of(id)) {
-                        self.follow(&query.plan, &command).await?;
+                    if let Some(query) = catalog.query(id) {
+                        self.follow(&query.plan).await;
                     }
                 }
                 Ok(())
             }
             _ => Ok(()),
         }
-    }
-
-    /// The command that started a query: found again by folding the list up to it.
-    fn command_of(&self, id: &QueryId) -> Option<Command> {
-        let mut catalog = Catalog::default();
-        let mut found = None;
-        for bytes in self.outside.commands() {
-            let command = Command::decode(&bytes).ok()?;
-            let Ok(effect) = self.decide_again(&catalog, &command) else { continue };
-            catalog.apply(&effect);
-            if matches!(&effect, Effect::StartQuery { plan, .. } if plan.id == *id) {
-                found = Some(command);
-            }
-        }
-        found
     }
 }
 

@@ -8,29 +8,38 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
-use millrace_engine::state::{Cut, InputId, Store, StoreError, Stored};
+use millrace_engine::state::{Cut, InputId, Store, StoreError};
 use millrace_engine::{Query, Task};
 use millrace_record::{Offset, ProducerId};
 use millrace_shard::Partition;
 use millrace_sql::value::Value;
-use millrace_store::{Databases, DiskStore, Settings as StoreSettings};
+use millrace_store::{Databases, DiskStore, RowBudget};
 use millrace_world::{World, create_dir_durably};
 use parking_lot::Mutex;
 
-use crate::host::log_event;
-use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, Plant, Progress, RunError, Runner, Schedule, SharedStore, Signal, Stop, ViewStore, input_key, progress_key};
+use crate::host::processing_log::ProcessingLog;
+use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, Plant, Progress, RunError, Runner, Schedule, SharedStore, Signal, Stop, ViewStore, input_key, note_input, progress_key};
 
 /// No trouble: it will be open soon.
 const OPENING: &str = "opening its state";
 /// Between two attempts of a task that met trouble.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The same, when it met the same trouble at the same place again and again.
+const AGAIN_LAST: Duration = Duration::from_secs(30);
+
+/// What all tasks of a node share.
+#[derive(Clone)]
+pub struct Memory {
+    pub databases: Arc<dyn Databases>,
+    /// For rows above them.
+    pub rows: Arc<RowBudget>,
+}
 
 /// Everything that a task needs to be opened, as often as it takes.
 pub struct TaskSpec {
     pub name: String,
     pub query: Arc<Query>,
     pub dir: PathBuf,
-    pub memory_bytes: usize,
     /// With the offset at which a state without a cut begins.
     pub inputs: Vec<(InputId, Partition, Offset)>,
     /// Those of the topics whose records are a table's rows.
@@ -40,6 +49,9 @@ pub struct TaskSpec {
     pub keep_result: bool,
     pub windowed: bool,
     pub plant: Plant,
+    /// Where records that cannot be read or computed are told of, and as whose.
+    pub log: Arc<ProcessingLog>,
+    pub logs_as: String,
 }
 
 struct TaskSlot {
@@ -47,6 +59,16 @@ struct TaskSlot {
     /// Absent while the task is being opened.
     cell: ArcSwapOption<Cell>,
     trouble: Mutex<String>,
+    /// Why the last attempt ended, and when; nothing while the present one goes well.
+    failure: Mutex<Option<Failure>>,
+}
+
+/// Trouble that ended an attempt.
+struct Failure {
+    reason: String,
+    at_ms: i64,
+    /// How far the task had come.
+    cut: Cut,
 }
 
 /// How one task is doing.
@@ -65,8 +87,8 @@ pub struct Following {
 }
 
 impl Following {
-    pub fn start(world: Arc<dyn World>, databases: Arc<dyn Databases>, specs: Vec<TaskSpec>) -> Arc<Following> {
-        let slot = |spec| Arc::new(TaskSlot { spec, cell: ArcSwapOption::empty(), trouble: Mutex::new(OPENING.into()) });
+    pub fn start(world: Arc<dyn World>, memory: Memory, specs: Vec<TaskSpec>) -> Arc<Following> {
+        let slot = |spec| Arc::new(TaskSlot { spec, cell: ArcSwapOption::empty(), trouble: Mutex::new(OPENING.into()), failure: Mutex::default() });
         let slots: Vec<Arc<TaskSlot>> = specs.into_iter().map(slot).collect();
         let stops: Vec<Stop> = slots.iter().map(|_| Stop::default()).collect();
         let following = Arc::new(Following {
@@ -76,11 +98,11 @@ impl Following {
             slots,
         });
         for (slot, stop) in following.slots.iter().zip(stops) {
-            let (slot, world, databases) = (slot.clone(), world.clone(), databases.clone());
+            let (slot, world, memory) = (slot.clone(), world.clone(), memory.clone());
             let (ended, changed) = (following.ended.clone(), following.changed.clone());
             let runner_world = world.clone();
             world.spawn(Box::pin(async move {
-                keep_running(&slot, runner_world, databases, stop, &changed).await;
+                keep_running(&slot, runner_world, memory, stop, &changed).await;
                 slot.cell.store(None);
                 *ended.lock() += 1;
                 changed.notify();
@@ -115,6 +137,16 @@ impl Following {
         self.slots.iter().map(|slot| slot.trouble.lock().clone()).find(|text| !text.is_empty() && text != OPENING)
     }
 
+    /// Why it does not run, and since when, if trouble ended one of its tasks.
+    pub fn failure(&self) -> Option<(String, i64)> {
+        self.slots.iter().find_map(|slot| {
+            let failure = slot.failure.lock();
+            let failure = failure.as_ref()?;
+            let behind_it = slot.cell.load_full().is_some_and(|cell| cell.is_settled(&failure.cut));
+            (!behind_it).then(|| (failure.reason.clone(), failure.at_ms))
+        })
+    }
+
     pub fn status(&self) -> Vec<TaskStatus> {
         let status = |slot: &Arc<TaskSlot>| match slot.cell.load_full() {
             None => TaskStatus {
@@ -134,12 +166,15 @@ impl Following {
     }
 }
 
-async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, databases: Arc<dyn Databases>, stop: Stop, changed: &Signal) {
+async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, memory: Memory, stop: Stop, changed: &Signal) {
+    let mut pause = AGAIN_AFTER;
     while !stop.asked() {
+        let mut cell = None;
         let attempt = AssertUnwindSafe(async {
             let known = known_sinks(&slot.spec).await?;
-            let runner = open(&slot.spec, &known, &world, &*databases, &stop)?;
+            let runner = open(&slot.spec, &known, &world, &memory, &stop)?;
             slot.trouble.lock().clear();
+            cell = Some(runner.cell.clone());
             slot.cell.store(Some(runner.cell.clone()));
             changed.notify();
             runner.run().await
@@ -148,11 +183,20 @@ async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, databases: Arc<dyn
         let attempt = attempt.catch_unwind().await.unwrap_or_else(|panic| Err(RunError::Panicked(words_of(&*panic))));
         slot.cell.store(None);
         let Err(error) = attempt else { return };
-        tracing::error!(query = slot.spec.name, %error, "a query stopped; it is started again from its last cut");
-        *slot.trouble.lock() = error.to_string();
+        let cut = cell.map(|cell| cell.progress().cut).unwrap_or_default();
+        let failure = Failure { reason: error.to_string(), at_ms: world.wall_ms(), cut };
+        let again = slot.failure.lock().as_ref().is_some_and(|before| before.reason == failure.reason && before.cut == failure.cut);
+        pause = if again { (pause * 2).min(AGAIN_LAST) } else { AGAIN_AFTER };
+        if !again {
+            tracing::error!(query = slot.spec.name, %error, "a query stopped; it is started again from its last cut");
+        }
+        *slot.trouble.lock() = failure.reason.clone();
+        let first = slot.failure.lock().take().filter(|_| again);
+        *slot.failure.lock() = Some(first.unwrap_or(failure));
         changed.notify();
-        let deadline = world.now() + AGAIN_AFTER;
-        world.sleep_until(deadline).await;
+        // A stop must not wait for the next attempt.
+        let woken = futures_util::future::select(Box::pin(stop.asked_for()), world.sleep_until(world.now() + pause));
+        drop(woken.await);
     }
 }
 
@@ -171,24 +215,20 @@ async fn known_sinks(spec: &TaskSpec) -> Result<Vec<bool>, RunError> {
     Ok(known)
 }
 
-/// Refuses a partition that only has the name of the one that the state has read.
-fn check_input(task: &mut Task<SharedStore>, id: &InputId, partition: &Partition) -> Result<(), RunError> {
-    let key = input_key(id);
+/// Whether the state reads this partition already; refuses one that only has the name of the one it has read.
+fn is_known(task: &Task<SharedStore>, id: &InputId, partition: &Partition) -> Result<bool, RunError> {
     let group = partition.id().0 as i64;
-    match task.store().get(INPUTS, &key)?.as_ref().map(|stored| &*stored.row) {
-        Some([Value::BigInt(known)]) if *known == group => Ok(()),
+    match task.store().get(INPUTS, &input_key(id))?.as_ref().map(|stored| &*stored.row) {
+        Some([Value::BigInt(known)]) if *known == group => Ok(true),
         Some(_) => Err(RunError::InputRemade { topic: id.topic.clone(), partition: id.partition }),
-        None => {
-            task.put(INPUTS, key, Some(Stored { row: vec![Value::BigInt(group)].into(), timestamp: 0 }));
-            Ok(())
-        }
+        None => Ok(false),
     }
 }
 
-fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, databases: &dyn Databases, stop: &Stop) -> Result<Runner, RunError> {
+fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, memory: &Memory, stop: &Stop) -> Result<Runner, RunError> {
     // A state that outlives a part of its schedule must not lose its folder.
     create_dir_durably(&*world.disk(), &spec.dir).map_err(StoreError::Io)?;
-    let store = DiskStore::open(&spec.dir, databases, StoreSettings { memory_bytes: spec.memory_bytes })?;
+    let store = DiskStore::open(&spec.dir, &*memory.databases, &memory.rows)?;
     let mut task = Task::open(spec.query.clone(), SharedStore::new(ViewStore::Disk(store)))?;
     let fresh = task.cut() == &Cut::default();
     let output = match &spec.sink {
@@ -205,14 +245,19 @@ fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, databases: &dyn
             Some(output)
         }
     };
-    let mut inputs = Vec::with_capacity(spec.inputs.len());
+    let (mut inputs, mut later) = (Vec::with_capacity(spec.inputs.len()), Vec::new());
     for (id, partition, begin) in &spec.inputs {
-        check_input(&mut task, id, partition)?;
-        if task.cut().next(id).is_none() {
-            task.skip_to(id, begin.0);
-        }
+        let known = is_known(&task, id, partition)?;
         let next = Offset(task.cut().next(id).unwrap_or(begin.0));
-        inputs.push(Input::new(id.clone(), partition.clone(), next, spec.tables.contains(&id.topic)));
+        let input = Input::new(id.clone(), partition.clone(), next, spec.tables.contains(&id.topic));
+        if !known && !fresh {
+            later.push(input);
+            continue;
+        }
+        if !known {
+            note_input(&mut task, &input);
+        }
+        inputs.push(input);
     }
     if fresh {
         task.commit()?;
@@ -220,13 +265,18 @@ fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, databases: &dyn
             store.write_back()?;
         }
     }
-    let name = spec.name.clone();
+    let (log, query) = (spec.log.clone(), spec.logs_as.clone());
     Ok(Runner {
         name: spec.name.clone(),
         world: world.clone(),
         cell: Arc::new(Cell::new(task)),
         inputs,
-        schedule: spec.schedule.clone().map(Schedule::new),
+        later,
+        hooks: Vec::new(),
+        schedule: spec.schedule.clone().map(|partition| Schedule::new(partition, spec.query.topics())),
+        written_ends: output.as_ref().map(Output::ends).unwrap_or_default(),
+        unsettled: false,
+        kept_at: world.now(),
         output,
         deliver: None,
         keep_result: spec.keep_result,
@@ -236,6 +286,6 @@ fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, databases: &dyn
         stop: stop.clone(),
         plant: spec.plant,
         entries: Default::default(),
-        on_log: Arc::new(move |event| log_event(&name, event)),
+        on_log: Arc::new(move |event| log.note(&query, event)),
     })
 }

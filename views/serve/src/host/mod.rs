@@ -1,33 +1,42 @@
 //! The views of a node: what is declared, what runs, and everything that can be asked of it.
 mod execute;
 mod follow;
+mod names;
 mod plan;
+mod processing_log;
 mod query;
+mod reconcile;
+mod replace;
+mod stages;
 mod start;
 mod topics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use millrace_engine::state::{Cut, StoreError};
-use millrace_engine::{LogEvent, LogKind};
-use millrace_shard::Upto;
+use millrace_shard::{GroupId, Upto};
 use millrace_sql::catalog::{Catalog, Settings};
 use millrace_sql::error::{ErrorKind, SqlError};
 use millrace_sql::functions::Registry;
 use millrace_sql::name::Name;
 use millrace_sql::parser::Limits;
 use millrace_sql::plan::{DataSource, QueryId};
-use millrace_store::Databases;
+use millrace_store::RowBudget;
 use parking_lot::Mutex;
 
 pub use execute::{Executed, Outcome, Stopped, is_query};
 pub use follow::{Following, TaskStatus};
+use follow::Memory;
 pub use query::Selected;
+pub use reconcile::QueryState;
+use processing_log::{LogSettings, ProcessingLog};
+use reconcile::{Known, Trouble, reconcile_forever};
 
 use crate::Outside;
+use crate::command::Command;
 use crate::run::{Cell, Plant, Stop};
 
 /// Why something was not done.
@@ -90,17 +99,31 @@ pub struct ViewSettings {
     pub plant: Plant,
 }
 
+/// Tasks that run, and the partitions that their topics had when they were started.
+struct Started {
+    following: Arc<Following>,
+    topics: BTreeMap<String, Vec<GroupId>>,
+}
+
 pub struct Views {
     outside: Arc<dyn Outside>,
     functions: &'static Registry,
     settings: ViewSettings,
     /// As a server's properties file would give them.
     server: Settings,
-    databases: std::sync::OnceLock<Arc<dyn Databases>>,
+    memory: std::sync::OnceLock<Memory>,
     catalog: ArcSwap<Catalog>,
     /// One statement changes the catalog at a time.
     changing: futures_util::lock::Mutex<()>,
-    running: Mutex<BTreeMap<QueryId, Arc<Following>>>,
+    running: Mutex<BTreeMap<QueryId, Started>>,
+    /// Stages that bring rows to their keys, by id: a query's own, or shared by several.
+    repartitions: Mutex<BTreeMap<String, Started>>,
+    /// The command that each query of the catalog runs by.
+    starts: Mutex<BTreeMap<QueryId, Arc<Command>>>,
+    /// Of queries that could not be started.
+    troubles: Mutex<BTreeMap<QueryId, Trouble>>,
+    stopping: AtomicBool,
+    log: Arc<ProcessingLog>,
     transient: Mutex<BTreeMap<String, Stop>>,
     numbers: AtomicU64,
 }
@@ -108,27 +131,45 @@ pub struct Views {
 impl Views {
     /// Reads the list of commands and starts what it says.
     pub async fn start(outside: Arc<dyn Outside>, settings: ViewSettings, server: Settings) -> Result<Arc<Views>, Failed> {
+        let log = Arc::new(ProcessingLog::new(LogSettings::of(&server), outside.world()));
         let views = Arc::new(Views {
             outside,
             functions: Registry::builtin(),
             settings,
             server,
-            databases: std::sync::OnceLock::new(),
+            memory: std::sync::OnceLock::new(),
             catalog: ArcSwap::default(),
             changing: futures_util::lock::Mutex::new(()),
             running: Mutex::default(),
+            repartitions: Mutex::default(),
+            starts: Mutex::default(),
+            troubles: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            log,
             transient: Mutex::default(),
             numbers: AtomicU64::new(0),
         });
         views.restore().await?;
+        views.open_processing_log().await;
+        let world = views.outside.world();
+        world.spawn(Box::pin(reconcile_forever(Arc::downgrade(&views), world.clone())));
         Ok(views)
+    }
+
+    fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     /// Ends every query, with its state written back.
     pub async fn stop(&self) {
         let stops: Vec<Stop> = self.transient.lock().values().cloned().collect();
         stops.iter().for_each(Stop::ask);
-        let running: Vec<Arc<Following>> = self.running.lock().values().cloned().collect();
+        self.stopping.store(true, Ordering::Release);
+        let _alone = self.changing.lock().await;
+        let running: Vec<Arc<Following>> = {
+            let (queries, stages) = (self.running.lock(), self.repartitions.lock());
+            queries.values().chain(stages.values()).map(|started| started.following.clone()).collect()
+        };
         futures_util::future::join_all(running.iter().map(|following| following.stop())).await;
     }
 
@@ -155,7 +196,11 @@ impl Views {
 
     /// The query as it runs here.
     pub fn following(&self, id: &QueryId) -> Option<Arc<Following>> {
-        self.running.lock().get(id).cloned()
+        self.running.lock().get(id).map(|started| started.following.clone())
+    }
+
+    fn repartition(&self, id: &str) -> Option<Arc<Following>> {
+        self.repartitions.lock().get(id).map(|started| started.following.clone())
     }
 
     /// Transient queries by id.
@@ -174,6 +219,15 @@ impl Views {
         let catalog = self.catalog();
         let found = catalog.source(&Name::new(name)).or_else(|| catalog.source(&Name::new(name.to_uppercase())));
         found.cloned().ok_or_else(|| Failed::NotFound(format!("there is no stream or table named {name}")))
+    }
+
+    /// The tasks that hold the rows of a table, once they are open and have applied everything before `cut`.
+    pub async fn cells_at(&self, source: &DataSource, cut: &Cut) -> Result<Vec<Arc<Cell>>, Failed> {
+        let cells = self.cells_when_open(source).await?;
+        if let Some(id) = keeper_of(source).filter(|_| cut.iter().next().is_some()) {
+            self.reached(&id, cut).await?;
+        }
+        Ok(cells)
     }
 
     /// The tasks that hold the rows of a table, if they are open.
@@ -207,11 +261,10 @@ impl Views {
                 source.name
             ))
         };
-        let id = match (&source.created_by, source.read_only && source.is_table()) {
-            (Some(id), _) => id.clone(),
-            (None, true) => start::kept_id(source),
-            (None, false) => return Err(not_kept()),
-        };
+        let id = keeper_of(source).ok_or_else(not_kept)?;
+        if let Some(trouble) = self.troubles.lock().get(&id) {
+            return Err(Failed::Trouble(format!("{} does not run: {}", source.name, trouble.reason)));
+        }
         self.following(&id).ok_or_else(not_kept)
     }
 
@@ -241,8 +294,9 @@ impl Views {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn databases(&self) -> Arc<dyn Databases> {
-        self.databases.get_or_init(|| self.outside.databases(self.settings.memory_bytes / 2)).clone()
+    fn memory(&self) -> Memory {
+        let half = self.settings.memory_bytes / 2;
+        self.memory.get_or_init(|| Memory { databases: self.outside.databases(half), rows: RowBudget::new(half) }).clone()
     }
 }
 
@@ -251,26 +305,8 @@ fn starting(source: &DataSource, trouble: &str) -> Failed {
     Failed::Trouble(format!("{} is starting: {trouble}", source.name))
 }
 
-/// Waits until the tasks have applied everything before `cut`; a cut of anything but their inputs is refused, for no
-/// answer could be known to hold it.
-pub(crate) async fn reached(cells: &[Arc<Cell>], cut: &Cut) -> Result<(), Failed> {
-    for (input, _) in cut.iter() {
-        if !cells.iter().any(|cell| cell.reads(input)) {
-            return Err(Failed::NotAnInput(format!("the view does not read {}-{}, which the cut names", input.topic, input.partition)));
-        }
-    }
-    for cell in cells {
-        cell.reached(cut).await;
-    }
-    Ok(())
-}
-
-/// A record that could not be read or computed, as an operator of the node sees it.
-fn log_event(query: &str, event: &LogEvent) {
-    match &event.what {
-        LogKind::Deserialization { target, topic, message, .. } => {
-            tracing::warn!(query, step = &*event.step, topic = &**topic, target, message, "a record could not be read");
-        }
-        LogKind::Processing { message } => tracing::warn!(query, step = &*event.step, message, "a record could not be computed"),
-    }
+/// The query that keeps the rows of a table.
+fn keeper_of(source: &DataSource) -> Option<QueryId> {
+    let kept = || start::is_kept(source).then(|| names::kept_id(source));
+    source.created_by.clone().or_else(kept)
 }

@@ -12,7 +12,7 @@ use millrace_sql::schema::Schema;
 
 use crate::host::plan::{is_stateful, table_topics};
 use crate::host::topics::BrokerTopics;
-use crate::host::{Views, log_event};
+use crate::host::Views;
 use crate::push::{Ended, Feed, From, Subscription};
 use crate::run::{Cell, Input, Plant, RunError, Runner, SharedStore, Stop, ViewStore};
 use crate::{Failed, PullAnswer};
@@ -51,8 +51,7 @@ impl Views {
             Effect::Pull(plan) if plan.source.is_table() => {
                 // A scan must not keep the threads that serve the network; a look-up is done before it could move.
                 let quick = matches!(plan.access, Access::Keys(_));
-                let cells = self.cells_when_open(&plan.source).await?;
-                crate::host::reached(&cells, at_or_after).await?;
+                let cells = self.cells_at(&plan.source, at_or_after).await?;
                 let (functions, context) = (self.functions, self.eval_context(&settings));
                 let look = move || crate::pull::pull(&plan, &cells, functions, &context);
                 Ok(Selected::Rows(if quick { look()? } else { self.aside(look).await? }))
@@ -133,12 +132,14 @@ impl Views {
         let id = format!("{kind}_{}_{}", root.sources().first().map_or("", |step| step.source.name.as_str()), self.query_suffix());
         let stop = Stop::default();
         let (feed, receiver, ended) = Feed::open(self.outside.world(), settings);
-        let name = id.clone();
+        let (log, name) = (self.log.clone(), id.clone());
         let runner = Runner {
             name: id.clone(),
             world: self.outside.world(),
             cell: Arc::new(Cell::new(task)),
             inputs,
+            later: Vec::new(),
+            hooks: Vec::new(),
             schedule: None,
             output: None,
             deliver: Some(feed.deliver()),
@@ -149,7 +150,10 @@ impl Views {
             stop: stop.clone(),
             entries: Default::default(),
             plant: Plant::Nothing,
-            on_log: Arc::new(move |event| log_event(&name, event)),
+            unsettled: false,
+            written_ends: Vec::new(),
+            kept_at: self.outside.world().now(),
+            on_log: Arc::new(move |event| log.note(&name, event)),
         };
         self.transient.lock().insert(id.clone(), stop.clone());
         let (views, registered, stopped) = (Arc::downgrade(self), id.clone(), stop.clone());

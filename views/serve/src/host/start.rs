@@ -1,41 +1,31 @@
-//! Starting queries: from a plan to tasks with inputs, a sink and a place for their state.
+//! Starting and ending queries: from a plan to tasks that run, and back to nothing.
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use millrace_engine::state::InputId;
-use millrace_engine::{Query, Settings as EngineSettings};
-use millrace_record::{Offset, ProducerId};
-use millrace_shard::Partition;
-use millrace_sql::ast::{Statement, Located};
-use millrace_sql::catalog::{Catalog, Effect, NewTopic, Settings};
+use millrace_engine::{Crossing, Moves, Query, Settings as EngineSettings};
+use millrace_record::ProducerId;
+use millrace_shard::GroupId;
+use millrace_sql::ast::{Located, Statement};
+use millrace_sql::catalog::{Catalog, Effect, Settings};
 use millrace_sql::expr::{EvalContext, SizeLimits};
 use millrace_sql::functions::FunctionSettings;
 use millrace_sql::plan::{DataSource, PersistentPlan, QueryId, SourceColumn, SourceStep, Step};
 
 use crate::Failed;
-use crate::command::Command;
+use crate::command::{Command, Repartition};
 use crate::host::follow::{Following, TaskSpec};
-use crate::host::plan::{moves_rows, table_topics};
-use crate::host::Views;
+use crate::host::names::{kept_id, safe, scheduled};
+use crate::host::plan::{Layout, table_topics};
+use crate::host::stages::{Stage, repartition_topics};
 use crate::host::topics::{AsThen, BrokerTopics};
-
-/// The query that keeps the rows of a CREATE SOURCE TABLE.
-pub fn kept_id(source: &DataSource) -> QueryId {
-    QueryId::new(format!("CST_{}", source.name))
-}
-
-/// One query's trouble is not the others'.
-fn not_started(id: &QueryId, error: &Failed) {
-    tracing::error!(query = %id, %error, "a query could not be started; the others run");
-}
+use crate::host::{Known, Started, Views};
 
 impl Views {
-    /// Folds the list of commands, then starts the queries that are left.
+    /// Folds the list of commands, removes what no query needs any more, then starts the queries that are left.
     pub(super) async fn restore(self: &Arc<Self>) -> Result<(), Failed> {
-        let mut starts: BTreeMap<QueryId, Command> = BTreeMap::new();
+        let mut known = Known::default();
         for bytes in self.outside.commands() {
-            let command = Command::decode(&bytes).map_err(|error| Failed::trouble(error.to_string()))?;
+            let command = Arc::new(Command::decode(&bytes).map_err(|error| Failed::trouble(error.to_string()))?);
             let effect = match self.decide_again(&self.catalog(), &command) {
                 Ok(effect) => effect,
                 Err(error) => {
@@ -44,29 +34,40 @@ impl Views {
                     continue;
                 }
             };
-            match &effect {
-                Effect::StartQuery { plan, .. } => drop(starts.insert(plan.id.clone(), command)),
-                Effect::CreateSource { source, .. } => drop(starts.insert(kept_id(source), command)),
-                _ => {}
-            }
+            known.note(&effect, &command);
+            self.note_start(&effect, &command);
             let mut catalog = (*self.catalog()).clone();
             catalog.apply(&effect);
             self.catalog.store(Arc::new(catalog));
         }
+        self.forget_ended();
+        self.hold_inputs();
+        self.remove_leftovers(&known).await;
         let catalog = self.catalog();
         for query in catalog.queries().filter(|query| !query.paused) {
-            let Some(command) = starts.get(&query.plan.id) else { continue };
-            if let Err(error) = self.follow(&query.plan, command).await {
-                not_started(&query.plan.id, &error);
-            }
+            self.follow(&query.plan).await;
         }
         for source in catalog.sources().filter(|source| source.read_only && source.is_table()) {
-            let Some(command) = starts.get(&kept_id(source)) else { continue };
-            if let Err(error) = self.keep_source(source, command).await {
-                not_started(&kept_id(source), &error);
-            }
+            self.keep_source(source).await;
         }
         Ok(())
+    }
+
+    /// Remembers the command that a query runs by.
+    pub(super) fn note_start(&self, effect: &Effect, command: &Arc<Command>) {
+        match effect {
+            Effect::StartQuery { plan, .. } => drop(self.starts.lock().insert(plan.id.clone(), command.clone())),
+            Effect::CreateSource { source, .. } if is_kept(source) => drop(self.starts.lock().insert(kept_id(source), command.clone())),
+            _ => {}
+        }
+    }
+
+    /// Forgets the commands of queries that are no more.
+    pub(super) fn forget_ended(&self) {
+        let catalog = self.catalog();
+        let kept: Vec<QueryId> = catalog.sources().filter(|source| is_kept(source)).map(|source| kept_id(source)).collect();
+        self.starts.lock().retain(|id, _| catalog.query(id).is_some() || kept.contains(id));
+        self.troubles.lock().retain(|id, _| catalog.query(id).is_some() || kept.contains(id));
     }
 
     pub(super) fn decide_again(&self, catalog: &Catalog, command: &Command) -> Result<Effect, Failed> {
@@ -97,163 +98,206 @@ impl Views {
         compile(&engine).map(Arc::new).map_err(|error| Failed::statement(error.to_string()))
     }
 
-    /// Starts a persistent query from its state's last cut, or from where the command says.
-    pub(super) async fn follow(&self, plan: &Arc<PersistentPlan>, command: &Command) -> Result<(), Failed> {
+    /// Runs a persistent query from its state's last cut, or from where its command says. One that cannot start now says
+    /// why, is tried again later, and keeps nobody else from running.
+    pub(super) async fn follow(&self, plan: &Arc<PersistentPlan>) {
+        let began = self.begin(plan).await;
+        self.note_trouble(&plan.id, began);
+    }
+
+    async fn begin(&self, plan: &Arc<PersistentPlan>) -> Result<(), Failed> {
+        let command = self.command_of(&plan.id)?;
+        let (crossings, one_task) = match Layout::of(plan, &command)? {
+            Layout::OneTask => (Vec::new(), true),
+            Layout::PerPartition(crossings) => (crossings, false),
+        };
+        self.begin_stages(&plan.id, &crossings, &command).await?;
+        if self.following(&plan.id).is_some() {
+            return Ok(());
+        }
         let settings: Settings = command.properties.clone().into_iter().collect();
-        let query = self.compile(&settings, |engine| Query::persistent(plan, engine))?;
-        let sink = self.topic(&plan.sink.source.topic)?;
-        let producer = ProducerId(command.producer.ok_or_else(|| Failed::trouble("a query without a producer id"))?);
-        let keep = plan.sink.source.is_table();
-        let specs = self.task_specs(&plan.id, &plan.root, query, command, keep, plan.sink.source.window.is_some(), Some((producer, sink))).await?;
-        self.run(plan.id.clone(), specs);
+        let topics = repartition_topics(&command);
+        let moves = Moves { crossings: &crossings, topics: &topics };
+        let sink_topic = &plan.sink.source.topic;
+        let producer = command.producer.ok_or_else(|| Failed::trouble("a query without a producer id"))?;
+        let tasks = self
+            .stage_tasks(Stage {
+                id: &plan.id.0,
+                query_id: &plan.id,
+                query: self.compile(&settings, |engine| Query::last_stage(plan, moves, engine))?,
+                start: &command.start,
+                tables: table_topics(&plan.root),
+                one_task,
+                keep_result: plan.sink.source.is_table(),
+                windowed: plan.sink.source.window.is_some(),
+                sink: Some((ProducerId(producer), self.topic(sink_topic)?)),
+            })
+            .await?;
+        let started = self.run(tasks, sink_topic);
+        self.running.lock().insert(plan.id.clone(), started);
+        Ok(())
+    }
+
+    /// Runs the stages that bring rows to their keys, so far as they do not run already for another query.
+    async fn begin_stages(&self, query_id: &QueryId, crossings: &[Crossing<'_>], command: &Command) -> Result<(), Failed> {
+        let settings: Settings = command.properties.clone().into_iter().collect();
+        let topics = repartition_topics(command);
+        let moves = Moves { crossings, topics: &topics };
+        for repartition in &command.repartitions {
+            self.make_internal(&repartition.topic, repartition.partitions).await?;
+        }
+        for (at, repartition) in command.repartitions.iter().enumerate() {
+            if self.repartition(&repartition.id).is_some() {
+                continue;
+            }
+            let tasks = self
+                .stage_tasks(Stage {
+                    id: &repartition.id,
+                    query_id,
+                    query: self.compile(&settings, |engine| Query::crossing(at, moves, engine))?,
+                    start: &repartition.start,
+                    tables: table_topics(crossings[at].step),
+                    one_task: false,
+                    keep_result: false,
+                    windowed: false,
+                    sink: Some((ProducerId(repartition.producer), self.topic(&repartition.topic)?)),
+                })
+                .await?;
+            let started = self.run(tasks, &repartition.topic);
+            self.repartitions.lock().insert(repartition.id.clone(), started);
+        }
         Ok(())
     }
 
     /// Keeps the rows of a table that was declared over a topic, for look-ups.
-    pub(super) async fn keep_source(&self, source: &Arc<DataSource>, command: &Command) -> Result<(), Failed> {
+    pub(super) async fn keep_source(&self, source: &Arc<DataSource>) {
+        let began = self.begin_source(source).await;
+        self.note_trouble(&kept_id(source), began);
+    }
+
+    async fn begin_source(&self, source: &Arc<DataSource>) -> Result<(), Failed> {
+        let id = kept_id(source);
+        if self.following(&id).is_some() {
+            return Ok(());
+        }
+        let command = self.command_of(&id)?;
         let settings: Settings = command.properties.clone().into_iter().collect();
         let root = whole_source(source);
         let query = self.compile(&settings, |engine| Query::transient(&root, engine))?;
-        let id = kept_id(source);
-        let specs = self.task_specs(&id, &root, query, command, true, source.window.is_some(), None).await?;
-        self.run(id, specs);
+        let windowed = source.window.is_some();
+        let stage = Stage { id: &id.0, query_id: &id, query, start: &command.start, tables: table_topics(&root), one_task: false, keep_result: true, windowed, sink: None };
+        let started = self.run(self.stage_tasks(stage).await?, &source.topic);
+        self.running.lock().insert(id, started);
         Ok(())
     }
 
-    fn run(&self, id: QueryId, specs: Vec<TaskSpec>) {
-        let following = Following::start(self.outside.world(), self.databases(), specs);
-        self.running.lock().insert(id, following);
+    fn command_of(&self, id: &QueryId) -> Result<Arc<Command>, Failed> {
+        self.starts.lock().get(id).cloned().ok_or_else(|| Failed::trouble(format!("no command started {id}")))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one task's description")]
-    async fn task_specs(
-        &self,
-        id: &QueryId,
-        root: &Step,
-        query: Arc<Query>,
-        command: &Command,
-        keep_result: bool,
-        windowed: bool,
-        sink: Option<(ProducerId, Vec<Partition>)>,
-    ) -> Result<Vec<TaskSpec>, Failed> {
-        let mut inputs: Vec<(InputId, Partition, Offset)> = Vec::new();
-        for topic in query.topics() {
-            for (number, partition) in self.topic(&topic)?.into_iter().enumerate() {
-                let begin = command.start.iter().find(|(name, at, _)| **name == *topic && *at == number as i32);
-                let begin = begin.map_or(partition.state().start, |(_, _, offset)| Offset(*offset));
-                inputs.push((InputId::new(topic.clone(), number as i32), partition, begin));
-            }
+    fn run(&self, tasks: Vec<TaskSpec>, output: &str) -> Started {
+        let mut topics: BTreeMap<String, Vec<GroupId>> = BTreeMap::new();
+        let inputs = tasks.iter().flat_map(|task| &task.inputs).map(|(input, ..)| input.topic.to_string());
+        for topic in inputs.chain([output.to_string()]) {
+            topics.entry(topic).or_insert_with_key(|topic| self.groups_of(topic));
         }
-        // The schedule names inputs by their place, so a partition that a topic gets later comes after those there were.
-        inputs.sort_by_key(|(input, ..)| input.partition);
-        let tasks: Vec<Vec<(InputId, Partition, Offset)>> = if moves_rows(root) {
-            vec![inputs]
-        } else {
-            let count = inputs.iter().map(|(input, ..)| input.partition + 1).max().unwrap_or(0);
-            (0..count).map(|number| inputs.iter().filter(|(input, ..)| input.partition == number).cloned().collect()).collect()
+        Started { following: Following::start(self.outside.world(), self.memory(), tasks), topics }
+    }
+
+    /// The partitions of a topic as nothing else is ever called.
+    pub(super) fn groups_of(&self, topic: &str) -> Vec<GroupId> {
+        self.outside.partitions(topic).unwrap_or_default().iter().map(millrace_shard::Partition::id).collect()
+    }
+
+    /// Ends a query's tasks, with their state written back, and the stages that only it needed.
+    pub(super) async fn stop_query(&self, id: &QueryId) {
+        let started = self.running.lock().remove(id);
+        if let Some(started) = started {
+            started.following.stop().await;
+        }
+        self.troubles.lock().remove(id);
+        self.stop_unused_stages().await;
+    }
+
+    pub(super) async fn stop_unused_stages(&self) {
+        let used: Vec<String> = {
+            let (running, starts) = (self.running.lock(), self.starts.lock());
+            let used = running.keys().filter_map(|id| starts.get(id)).flat_map(|command| &command.repartitions);
+            used.map(|repartition| repartition.id.clone()).collect()
         };
-        let memory_bytes = (self.settings.memory_bytes / 2 / tasks.len().max(1) / 8).max(1 << 20);
-        let dir = self.query_dir(id);
-        let mut specs = Vec::with_capacity(tasks.len());
-        for (number, inputs) in tasks.into_iter().enumerate() {
-            // With one input its order is the order; only several need to be told apart later.
-            let schedule = if inputs.len() > 1 { Some(self.schedule_of(id, number).await?) } else { None };
-            specs.push(TaskSpec {
-                name: format!("{id}/{number}"),
-                query: query.clone(),
-                tables: table_topics(root),
-                dir: dir.join(number.to_string()),
-                memory_bytes,
-                inputs,
-                schedule,
-                // Tasks count their outputs apart, so each needs a producer id of its own: ids come in runs of this many.
-                sink: sink.as_ref().map(|(producer, partitions)| (ProducerId(producer.0 + number as i64), partitions.clone())),
-                keep_result,
-                windowed,
-                plant: self.settings.plant,
-            });
-        }
-        Ok(specs)
-    }
-
-    async fn schedule_of(&self, id: &QueryId, task: usize) -> Result<Partition, Failed> {
-        let name = schedule_topic(id, task);
-        if self.outside.partitions(&name).is_none() {
-            let topic = NewTopic { name: name.clone(), partitions: Some(1), replicas: None, retention_ms: Some(-1), cleanup_policy: None };
-            self.outside.create_topic(topic).await.map_err(|refused| Failed::Trouble(refused.0))?;
-        }
-        let partitions = self.topic(&name)?;
-        partitions.into_iter().next().ok_or_else(|| Failed::trouble(format!("{name} has no partition")))
-    }
-
-    /// Where the query's inputs begin, by its session's `auto.offset.reset`.
-    pub(super) fn start_positions(&self, root: &Step, settings: &Settings) -> Result<Vec<(String, i32, i64)>, Failed> {
-        let earliest = settings.get("auto.offset.reset").is_some_and(|value| value.eq_ignore_ascii_case("earliest"));
-        let mut positions = Vec::new();
-        for step in root.sources() {
-            let topic = &step.source.topic;
-            if positions.iter().any(|(known, ..): &(String, i32, i64)| known == topic) {
-                continue;
-            }
-            for (number, partition) in self.topic(topic)?.iter().enumerate() {
-                let state = partition.state();
-                // A table is what its whole topic says, wherever streams begin.
-                let begin = if earliest || step.source.is_table() { state.start } else { state.high_watermark };
-                positions.push((topic.clone(), number as i32, begin.0));
+        let unused: Vec<String> = self.repartitions.lock().keys().filter(|id| !used.contains(id)).cloned().collect();
+        for id in unused {
+            let started = self.repartitions.lock().remove(&id);
+            if let Some(started) = started {
+                started.following.stop().await;
             }
         }
-        Ok(positions)
     }
 
-    /// Ends a query; with `forget` its state goes too.
-    pub(super) async fn stop_query(&self, id: &QueryId, forget: bool) {
-        let following = self.running.lock().remove(id);
-        let tasks = match &following {
-            Some(following) => {
-                following.stop().await;
-                following.status().len()
-            }
-            None => 0,
-        };
-        if !forget {
-            return;
+    /// Removes what a query that is no more has left: state, schedules, and topics through which only its rows moved.
+    pub(super) async fn forget(&self, id: &QueryId, command: Option<&Command>) {
+        self.forget_by_id(vec![safe(&id.0)]).await;
+        self.forget_stages(command).await;
+    }
+
+    /// The same of the command's stages that no query of the catalog needs.
+    pub(super) async fn forget_stages(&self, command: Option<&Command>) {
+        let live = self.live_repartitions();
+        let mut gone = Vec::new();
+        let unused = command.into_iter().flat_map(|command| &command.repartitions).filter(|repartition| !live.contains(repartition));
+        for repartition in unused {
+            gone.push(repartition.id.clone());
+            self.remove_topic(&repartition.topic).await;
         }
-        drop(following);
+        self.forget_by_id(gone).await;
+    }
+
+    async fn forget_by_id(&self, gone: Vec<String>) {
+        for id in &gone {
+            self.remove_state(id);
+        }
+        for topic in self.outside.topics() {
+            if scheduled(&topic.name).is_some_and(|of| gone.iter().any(|id| id == of)) {
+                self.remove_topic(&topic.name).await;
+            }
+        }
+    }
+
+    /// The stages that some query of the catalog needs, running or not.
+    pub(super) fn live_repartitions(&self) -> Vec<Repartition> {
+        self.starts.lock().values().flat_map(|command| command.repartitions.clone()).collect()
+    }
+
+    pub(super) fn remove_state(&self, id: &str) {
         let disk = self.outside.world().disk();
-        let dir = self.query_dir(id);
+        let dir = self.outside.state_dir().join(id);
         if disk.exists(&dir).unwrap_or(false)
             && let Err(error) = disk.remove_dir_all(&dir)
         {
-            tracing::warn!(query = %id, %error, "the state of a query that is gone could not be removed");
-        }
-        for task in 0..tasks {
-            let name = schedule_topic(id, task);
-            if self.outside.partitions(&name).is_some()
-                && let Err(error) = self.outside.delete_topic(name).await
-            {
-                tracing::warn!(query = %id, %error, "the schedule of a query that is gone could not be removed");
-            }
+            tracing::warn!(query = id, %error, "the state of a query that is gone could not be removed");
         }
     }
 
-    fn query_dir(&self, id: &QueryId) -> PathBuf {
-        self.outside.state_dir().join(&*id.0)
+    pub(super) async fn remove_topic(&self, name: &str) {
+        if self.outside.partitions(name).is_some()
+            && let Err(error) = self.outside.delete_topic(name.to_string()).await
+        {
+            tracing::warn!(topic = name, %error, "an internal topic that nobody needs could not be removed");
+        }
     }
 
-    pub(super) fn topic(&self, name: &str) -> Result<Vec<Partition>, Failed> {
+    pub(super) fn topic(&self, name: &str) -> Result<Vec<millrace_shard::Partition>, Failed> {
         self.outside.partitions(name).ok_or_else(|| Failed::trouble(format!("Kafka topic does not exist: {name}")))
     }
 }
 
-/// How many producer ids a query may use: one per task.
-pub const PRODUCERS_PER_QUERY: i64 = 1000;
-
-fn schedule_topic(id: &QueryId, task: usize) -> String {
-    format!("_millrace_schedule_{id}_{task}")
+/// Whether the rows of the source are kept for look-ups although no query writes it.
+pub fn is_kept(source: &DataSource) -> bool {
+    source.read_only && source.is_table()
 }
 
 /// All declared columns of a source, as a query would read them: a kept row has each at its place in the declaration.
-pub(super) fn whole_source(source: &Arc<DataSource>) -> Step {
+pub fn whole_source(source: &Arc<DataSource>) -> Step {
     let columns = (0..source.schema.columns().len()).map(SourceColumn::Declared);
     Step::Source(SourceStep { source: source.clone(), columns: columns.collect(), schema: source.schema.clone() })
 }

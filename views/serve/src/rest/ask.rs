@@ -9,6 +9,7 @@ use millrace_sql::name::Name;
 use millrace_sql::plan::DataSource;
 use serde_json::{Value as Json, json};
 
+use crate::host::QueryState;
 use crate::rest::json::field;
 use crate::{Failed, Views};
 
@@ -142,11 +143,7 @@ fn describe(views: &Arc<Views>, catalog: &Catalog, source: &DataSource, extended
 
 fn running(views: &Arc<Views>, query: &RunningQuery) -> Json {
     let plan = &query.plan;
-    let state = match views.following(&plan.id) {
-        _ if query.paused => "PAUSED",
-        Some(following) if following.trouble().is_empty() => "RUNNING",
-        _ => "ERROR",
-    };
+    let state = views.query_state(&plan.id).word();
     json!({
         "queryString": plan.statement,
         "sinks": [plan.sink.source.name.to_string()],
@@ -162,6 +159,16 @@ fn explain(views: &Arc<Views>, catalog: &Catalog, settings: &Settings, query: Op
     let explained = views.explain(catalog, settings, query, statement)?;
     let fields: Vec<Json> =
         explained.schema.columns().iter().map(|column| field(column.name.as_str(), &column.sql_type, Some(&column.role))).collect();
+    let state = explained.id.as_ref().map(|id| views.query_state(id));
+    let mut errors: Vec<Json> = match &state {
+        Some(QueryState::Error { reason, since_ms }) => vec![json!({ "timestamp": since_ms, "errorMessage": reason, "type": "UNKNOWN" })],
+        _ => Vec::new(),
+    };
+    let lost = explained.id.as_ref().map_or(0, |id| views.lost(id));
+    if lost > 0 {
+        let message = format!("{lost} records of its inputs were removed before the query had read them");
+        errors.push(json!({ "timestamp": views.outside().world().wall_ms(), "errorMessage": message, "type": "SYSTEM" }));
+    }
     Ok(json!({ "@type": "queryDescription", "queryDescription": {
         "id": explained.id.map(|id| id.to_string()).unwrap_or_default(),
         "statementText": explained.statement,
@@ -174,8 +181,9 @@ fn explain(views: &Arc<Views>, catalog: &Catalog, settings: &Settings, query: Op
         "overriddenProperties": {},
         "ksqlHostQueryStatus": {},
         "queryType": "PERSISTENT",
-        "queryErrors": [], "tasksMetadata": [],
-        "state": "RUNNING",
+        "queryErrors": errors, "tasksMetadata": [],
+        // A statement that does not run has no state.
+        "state": state.map(|state| state.word()),
         "consumerGroupId": "",
     }}))
 }

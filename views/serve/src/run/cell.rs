@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use millrace_engine::Task;
 use millrace_engine::state::{Batch, Cut, InputId, MemoryStore, Store, StoreError, Stored, TableId};
+use millrace_record::Offset;
 use millrace_store::DiskStore;
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -98,6 +99,14 @@ impl Store for SharedStore {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     pub cut: Cut,
+    /// Every output of what lies before is in its topic.
+    pub settled: Cut,
+    /// What a crash of the machine would bring back, at least.
+    pub kept: Cut,
+    /// Where the output's partitions ended then: outputs before are never looked for again.
+    pub kept_ends: Vec<Offset>,
+    /// Records that were removed before they were read.
+    pub lost: u64,
     /// Why it does not go on; empty while it does.
     pub trouble: Option<String>,
     pub records_in: u64,
@@ -116,7 +125,8 @@ pub struct Cell {
 
 impl Cell {
     pub fn new(task: Task<SharedStore>) -> Cell {
-        let progress = Progress { cut: task.cut().clone(), ..Progress::default() };
+        let cut = task.cut().clone();
+        let progress = Progress { settled: cut.clone(), cut, ..Progress::default() };
         Cell { store: task.store().clone(), task: Mutex::new(task), progress: Mutex::new(progress), moved: Signal::default() }
     }
 
@@ -146,15 +156,20 @@ impl Cell {
 
     /// Waits until everything before `cut` has been applied, so far as it concerns this task's inputs.
     pub async fn reached(&self, cut: &Cut) {
-        self.moved
-            .until(|| {
-                let progress = self.progress.lock();
-                let behind = cut.iter().any(|(input, next)| {
-                    let known = progress.cut.next(input);
-                    known.is_some_and(|known| known < next)
-                });
-                (!behind).then_some(())
-            })
-            .await;
+        self.moved.until(|| covers(&self.progress.lock().cut, cut).then_some(())).await;
     }
+
+    /// The same, until all that comes of it is in the task's output topic.
+    pub async fn settled(&self, cut: &Cut) {
+        self.moved.until(|| self.is_settled(cut).then_some(())).await;
+    }
+
+    pub fn is_settled(&self, cut: &Cut) -> bool {
+        covers(&self.progress.lock().settled, cut)
+    }
+}
+
+/// Whether `known` is not behind `wanted` in any input that it knows.
+fn covers(known: &Cut, wanted: &Cut) -> bool {
+    !wanted.iter().any(|(input, next)| known.next(input).is_some_and(|known| known < next))
 }

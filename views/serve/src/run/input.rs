@@ -3,12 +3,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millrace_engine::state::{InputId, TableId};
-use millrace_engine::{Header, InputRecord};
+use millrace_engine::state::{InputId, Stored, TableId};
+use millrace_engine::{Header, InputRecord, Task};
 use millrace_record::{Codec, Offset, Records, split_bytes};
 use millrace_shard::{Partition, Upto};
+use millrace_sql::value::Value;
 
-use crate::run::RunError;
+use crate::run::{RunError, SharedStore};
 
 /// The task's own table for which partitions its cut speaks of: the number of each one's group, which no other partition
 /// ever gets, not even one of a topic that is deleted and made again under its name.
@@ -18,6 +19,13 @@ pub fn input_key(id: &InputId) -> Vec<u8> {
     let mut key = id.partition.to_be_bytes().to_vec();
     key.extend_from_slice(id.topic.as_bytes());
     key
+}
+
+/// Remembers that the state reads this partition, from here.
+pub fn note_input(task: &mut Task<SharedStore>, input: &Input) {
+    let group = Value::BigInt(input.partition.id().0 as i64);
+    task.put(INPUTS, input_key(&input.id), Some(Stored { row: vec![group].into(), timestamp: 0 }));
+    task.skip_to(&input.id, input.next.0);
 }
 
 /// What a batch may decompress to.

@@ -9,7 +9,7 @@ mod schedule;
 mod signal;
 
 pub use cell::{Cell, Progress, SharedStore, ViewStore};
-pub use input::{INPUTS, Input, input_key};
+pub use input::{INPUTS, Input, input_key, note_input};
 pub use output::{Output, PROGRESS, progress_key};
 pub use result::{RESULT, ViewRow, stored_change, view_row};
 pub use runner::{Deliver, Runner, Stop};

@@ -75,6 +75,9 @@ impl SinkPartition {
 pub struct Output {
     producer: ProducerId,
     partitions: Vec<SinkPartition>,
+    /// Partitions that the topic got since the state was written. A replay must send each output where it went the first
+    /// time, so they are used only when there is nothing left to repeat.
+    more: Vec<Partition>,
 }
 
 impl Output {
@@ -87,8 +90,14 @@ impl Output {
         progress: impl Fn(i32) -> Result<Option<Stored>, RunError>,
     ) -> Result<Output, RunError> {
         let mut opened = Vec::with_capacity(partitions.len());
+        let (mut fresh, mut more) = (false, Vec::new());
         for (number, partition) in partitions.into_iter().enumerate() {
             let remembered = progress(number as i32)?;
+            fresh |= number == 0 && remembered.is_none();
+            if !fresh && remembered.is_none() {
+                more.push(partition);
+                continue;
+            }
             let (made, end) = match remembered.as_ref().map(|stored| &*stored.row) {
                 Some([Value::BigInt(made), Value::BigInt(end)]) => (made.unsigned_abs(), Offset(*end)),
                 Some(_) => return Err(RunError::State("the progress of a sink is not a count and an offset")),
@@ -98,7 +107,35 @@ impl Output {
             let written = made + written_since(&partition, producer, made, end)?;
             opened.push(SinkPartition::new(partition, made, written, end));
         }
-        Ok(Output { producer, partitions: opened })
+        Ok(Output { producer, partitions: opened, more })
+    }
+
+    /// Takes new partitions into use, once nothing is left to repeat; whether there were any. The state must be written
+    /// before the next output.
+    pub fn grow(&mut self) -> bool {
+        if self.more.is_empty() || self.repeats() {
+            return false;
+        }
+        for partition in std::mem::take(&mut self.more) {
+            let end = partition.state().end;
+            self.partitions.push(SinkPartition::new(partition, 0, 0, end));
+        }
+        true
+    }
+
+    /// Whether outputs are still to come that a partition has already.
+    pub fn repeats(&self) -> bool {
+        self.partitions.iter().any(|sink| sink.made < sink.written)
+    }
+
+    /// Whether partitions wait to be taken into use.
+    pub fn may_grow(&self) -> bool {
+        !self.more.is_empty() && !self.repeats()
+    }
+
+    /// One past the last record known to be in each partition.
+    pub fn ends(&self) -> Vec<Offset> {
+        self.partitions.iter().map(|sink| sink.end).collect()
     }
 
     pub fn add(&mut self, record: &OutputRecord, input_partition: i32) -> Result<(), RunError> {

@@ -21,7 +21,7 @@ use millrace_world::{Moment, World};
 
 use crate::run::order::steps_by_time;
 use crate::run::schedule::Step;
-use crate::run::{Cell, Input, Output, PROGRESS, Plant, RESULT, RunError, Schedule, ViewStore, stored_change};
+use crate::run::{Cell, Input, Output, PROGRESS, Plant, RESULT, RunError, Schedule, ViewStore, note_input, stored_change};
 
 /// Bytes of one input that are read in one step.
 const STEP_BYTES: usize = 1 << 20;
@@ -37,6 +37,8 @@ const SCHEDULE_KEPT: i64 = 1000;
 /// How long the state on disk may lag behind a busy task, and behind an idle one.
 const WRITE_BACK_BUSY: Duration = Duration::from_secs(5);
 const WRITE_BACK_IDLE: Duration = Duration::from_millis(500);
+/// How long what was written back may lie in the machine's memory: until it is on disk, the inputs it came from are needed.
+const KEEP_AFTER: Duration = Duration::from_secs(30);
 
 /// Asks a runner to end.
 #[derive(Clone, Default)]
@@ -49,6 +51,13 @@ impl Stop {
     pub fn ask(&self) {
         self.asked.store(true, Ordering::Release);
         self.bell.ring();
+    }
+
+    /// Waits until the end has been asked for.
+    pub async fn asked_for(&self) {
+        while !self.asked() {
+            self.bell.rung().await;
+        }
     }
 
     pub fn asked(&self) -> bool {
@@ -64,6 +73,11 @@ pub struct Runner {
     pub world: Arc<dyn World>,
     pub cell: Arc<Cell>,
     pub inputs: Vec<Input>,
+    /// Partitions that a topic got since the state was written: read only when there is nothing left to repeat, so that what
+    /// is repeated comes in the order of the first time.
+    pub later: Vec<Input>,
+    /// They ring when an input has something new.
+    pub hooks: Vec<BellHook>,
     pub schedule: Option<Schedule>,
     pub output: Option<Output>,
     pub deliver: Option<Deliver>,
@@ -72,12 +86,18 @@ pub struct Runner {
     pub windowed: bool,
     /// Read up to here before anything is delivered: a subscriber that resumes has seen what comes of it.
     pub warm: Option<Vec<Offset>>,
-    /// Ends by itself when every input has been read up to here.
+    /// Ends by itself when every input has been read up to here; one for each of the inputs.
     pub until: Option<Vec<Offset>>,
     pub stop: Stop,
     /// Schedule entries that may not be durable yet.
     pub entries: VecDeque<AppendReply>,
     pub plant: Plant,
+    /// Something was read since everything that came of it was last known to be in its topic.
+    pub unsettled: bool,
+    /// Where the output's partitions ended when the state was last written back.
+    pub written_ends: Vec<Offset>,
+    /// When the state was last made to outlive a crash of the machine.
+    pub kept_at: Moment,
     pub on_log: Arc<dyn Fn(&LogEvent) + Send + Sync>,
 }
 
@@ -109,31 +129,47 @@ impl Runner {
     }
 
     async fn follow(&mut self) -> Result<(), RunError> {
-        let _hooks: Vec<BellHook> = self.inputs.iter().map(|input| input.partition.watch(&self.stop.bell)).collect();
+        self.hooks = self.inputs.iter().map(|input| input.partition.watch(&self.stop.bell)).collect();
         self.replay().await?;
         self.warm_up().await?;
         let mut written_back = self.world.now();
         let mut turn = 0;
         loop {
             if self.stop.asked() {
-                return self.write_back().await;
+                self.write_back().await?;
+                return self.keep();
             }
             let steps = self.next_steps(turn)?;
             match steps.last() {
                 Some(last) => {
                     turn = last.input as usize + 1;
                     if let Some(schedule) = &self.schedule {
-                        self.entries.push_back(schedule.append(&steps)?);
+                        self.entries.push_back(schedule.append(&steps, &self.inputs)?);
                     }
                     if !self.apply_all(&steps).await? {
                         return Ok(());
                     }
                 }
                 None if self.finished() => return self.write_back().await,
+                // Whoever waits for what comes of an input should not wait for the next one.
+                None if self.unsettled && self.plant == Plant::Nothing => self.settle().await?,
+                None if self.may_grow() => {
+                    self.write_back().await?;
+                    continue;
+                }
                 None => {
-                    let deadline = if self.has_unwritten() { Some(written_back.max(self.world.now()) + WRITE_BACK_IDLE) } else { None };
+                    let now = self.world.now();
+                    let deadline = match (self.has_unwritten(), self.is_kept()) {
+                        (true, _) => Some(now + WRITE_BACK_IDLE),
+                        (false, false) => Some(now.max(self.kept_at + KEEP_AFTER)),
+                        (false, true) => None,
+                    };
                     if !self.rest(deadline).await {
-                        self.write_back().await?;
+                        if self.has_unwritten() {
+                            self.write_back().await?;
+                        } else {
+                            self.keep()?;
+                        }
                         written_back = self.world.now();
                     }
                     continue;
@@ -142,6 +178,9 @@ impl Runner {
             if self.wants_write_back() || self.world.now() - written_back > WRITE_BACK_BUSY {
                 self.write_back().await?;
                 written_back = self.world.now();
+                if written_back - self.kept_at > KEEP_AFTER {
+                    self.keep()?;
+                }
             }
         }
     }
@@ -149,11 +188,12 @@ impl Runner {
     /// Does again what was done beyond the state's cut, in the same order.
     async fn replay(&mut self) -> Result<(), RunError> {
         let Some(schedule) = &self.schedule else { return Ok(()) };
-        for step in schedule.read()? {
-            let Some(input) = self.inputs.get(step.input as usize) else {
+        for entry in schedule.read()? {
+            let Some(at) = self.inputs.iter().position(|input| input.id == entry.input) else {
                 return Err(RunError::Schedule("an entry names an input that the query does not have"));
             };
-            if step.upto > input.next && !self.apply_all(&[step]).await? {
+            let step = Step { input: at as u32, upto: entry.upto, clock_ms: entry.clock_ms };
+            if step.upto > self.inputs[at].next && !self.apply_all(&[step]).await? {
                 return Ok(());
             }
         }
@@ -219,6 +259,7 @@ impl Runner {
 
     /// Reads one input up to the step's end. `false`: nobody wants the outputs any more.
     async fn apply(&mut self, step: Step) -> Result<bool, RunError> {
+        self.unsettled = true;
         let at = step.input as usize;
         while self.inputs[at].next < step.upto {
             let taken = self.inputs[at].take(step.upto, STEP_BYTES)?;
@@ -230,7 +271,7 @@ impl Runner {
                 }
                 tracing::error!(query = self.name, topic = &*input.id.topic, partition = input.id.partition, records = taken.missed,
                     "retention removed records before the query had read them");
-                self.cell.update(|progress| progress.errors += taken.missed.unsigned_abs());
+                self.cell.update(|progress| progress.lost += taken.missed.unsigned_abs());
             }
             if taken.next <= self.inputs[at].next {
                 return Err(RunError::InputShort { topic: self.inputs[at].id.topic.clone(), partition: self.inputs[at].id.partition, upto: step.upto });
@@ -326,7 +367,33 @@ impl Runner {
         if let Some(output) = &mut self.output {
             output.settle().await?;
         }
+        let cut = self.cell.task().cut().clone();
+        self.unsettled = false;
+        self.cell.update(|progress| progress.settled = cut);
         Ok(())
+    }
+
+    /// Makes what was last written back outlive a crash of the machine, and says so: what it came from may go.
+    fn keep(&mut self) -> Result<(), RunError> {
+        let kept = match &*self.cell.task().store().read() {
+            ViewStore::Disk(store) => {
+                store.sync()?;
+                store.durable_cut()?
+            }
+            ViewStore::Memory(_) => return Ok(()),
+        };
+        self.kept_at = self.world.now();
+        let ends = self.written_ends.clone();
+        self.cell.update(|progress| (progress.kept, progress.kept_ends) = (kept, ends));
+        Ok(())
+    }
+
+    /// Whether a crash of the machine would bring back the state as it is.
+    fn is_kept(&self) -> bool {
+        match &*self.cell.task().store().read() {
+            ViewStore::Disk(store) => *store.written_cut() == self.cell.progress().kept,
+            ViewStore::Memory(_) => true,
+        }
     }
 
     fn forget_answers(&mut self) {
@@ -346,6 +413,30 @@ impl Runner {
 
     /// Makes the state on disk that of the present cut.
     async fn write_back(&mut self) -> Result<(), RunError> {
+        self.write_back_once().await?;
+        if !self.may_grow() {
+            return Ok(());
+        }
+        // The new partitions must be in the state before anything comes from them or goes there.
+        if let Some(output) = &mut self.output {
+            output.grow();
+        }
+        for input in std::mem::take(&mut self.later) {
+            self.hooks.push(input.partition.watch(&self.stop.bell));
+            note_input(&mut self.cell.task(), &input);
+            self.inputs.push(input);
+        }
+        self.write_back_once().await?;
+        // Nor may a crash of the machine bring back a state that does not know them.
+        self.keep()
+    }
+
+    fn may_grow(&self) -> bool {
+        let repeats = self.output.as_ref().is_some_and(Output::repeats);
+        !repeats && (!self.later.is_empty() || self.output.as_ref().is_some_and(Output::may_grow))
+    }
+
+    async fn write_back_once(&mut self) -> Result<(), RunError> {
         match self.plant {
             Plant::Nothing => self.settle().await?,
             Plant::CutBeforeOutput => self.forget_answers(),
@@ -357,8 +448,8 @@ impl Runner {
                 for (key, stored) in output.progress() {
                     task.put(PROGRESS, key, Some(stored));
                 }
-                task.commit()?;
             }
+            task.commit()?;
             match &mut *task.store().write() {
                 ViewStore::Disk(store) => {
                     store.write_back()?;
@@ -370,6 +461,7 @@ impl Runner {
                 ViewStore::Memory(_) => return Ok(()),
             }
         }
+        self.written_ends = self.output.as_ref().map(Output::ends).unwrap_or_default();
         if let (Some(schedule), Some(end)) = (&self.schedule, scheduled) {
             schedule.trim(end).await?;
         }

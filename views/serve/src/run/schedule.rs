@@ -2,11 +2,14 @@
 //!
 //! Invariant: an entry is in the log before any output that it caused (it is put into the same mailbox first), so a replay
 //! repeats exactly what was done, and whoever counts outputs counts the same.
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use millrace_engine::state::InputId;
 use millrace_record::{BatchBuilder, BatchHeader, Codec, Level, Offset, Records, split_bytes};
 use millrace_shard::{AppendOptions, AppendReply, Partition, Upto};
 
-use crate::run::RunError;
+use crate::run::{Input, RunError};
 
 /// One input is read up to an offset, at a time of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,22 +21,37 @@ pub struct Step {
     pub clock_ms: i64,
 }
 
-const VERSION: u8 = 1;
+/// A step as the log keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub input: InputId,
+    /// Exclusive.
+    pub upto: Offset,
+    pub clock_ms: i64,
+}
+
+/// Version 1 named inputs by their place, which moved when a topic got more partitions.
+const VERSION: u8 = 2;
+const ENTRY_BYTES: usize = 25;
 const READ_BYTES: usize = 1 << 20;
 
 pub struct Schedule {
     partition: Partition,
+    /// The query's topics: an entry names one by its place here.
+    topics: Vec<Arc<str>>,
 }
 
 impl Schedule {
-    pub fn new(partition: Partition) -> Schedule {
-        Schedule { partition }
+    pub fn new(partition: Partition, topics: Vec<Arc<str>>) -> Schedule {
+        Schedule { partition, topics }
     }
 
-    pub fn append(&self, steps: &[Step]) -> Result<AppendReply, RunError> {
+    pub fn append(&self, steps: &[Step], inputs: &[Input]) -> Result<AppendReply, RunError> {
         let mut batch = BatchBuilder::new(Codec::None, Level::Default);
         for step in steps {
-            batch.push(step.clock_ms, None, Some(&encode(*step)), &[]);
+            let input = inputs[step.input as usize].id.clone();
+            let entry = Entry { input, upto: step.upto, clock_ms: step.clock_ms };
+            batch.push(step.clock_ms, None, Some(&encode(&entry, &self.topics)?), &[]);
         }
         let batch = batch.build();
         let header = BatchHeader::parse(&batch).map_err(RunError::Batch)?;
@@ -41,7 +59,7 @@ impl Schedule {
     }
 
     /// Every step that is kept, in order.
-    pub fn read(&self) -> Result<Vec<Step>, RunError> {
+    pub fn read(&self) -> Result<Vec<Entry>, RunError> {
         let mut steps = Vec::new();
         let state = self.partition.state();
         let mut from = state.start;
@@ -54,7 +72,7 @@ impl Schedule {
                     for record in records.iter() {
                         let record = record.map_err(RunError::Batch)?;
                         if records.header().offset_of(&record) >= from {
-                            steps.push(decode(record.value.unwrap_or_default())?);
+                            steps.push(decode(record.value.unwrap_or_default(), &self.topics)?);
                         }
                     }
                 }
@@ -84,20 +102,26 @@ impl Schedule {
     }
 }
 
-fn encode(step: Step) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(21);
+fn encode(entry: &Entry, topics: &[Arc<str>]) -> Result<Bytes, RunError> {
+    let topic = topics.iter().position(|topic| *topic == entry.input.topic);
+    let topic = topic.ok_or(RunError::Schedule("a step is of a topic that the query does not read"))?;
+    let mut bytes = BytesMut::with_capacity(ENTRY_BYTES);
     bytes.put_u8(VERSION);
-    bytes.put_u32(step.input);
-    bytes.put_i64(step.upto.0);
-    bytes.put_i64(step.clock_ms);
-    bytes.freeze()
+    bytes.put_u32(topic as u32);
+    bytes.put_i32(entry.input.partition);
+    bytes.put_i64(entry.upto.0);
+    bytes.put_i64(entry.clock_ms);
+    Ok(bytes.freeze())
 }
 
-fn decode(mut bytes: &[u8]) -> Result<Step, RunError> {
-    if bytes.len() != 21 || bytes.get_u8() != VERSION {
+fn decode(mut bytes: &[u8], topics: &[Arc<str>]) -> Result<Entry, RunError> {
+    if bytes.len() != ENTRY_BYTES || bytes.get_u8() != VERSION {
         return Err(RunError::Schedule("an entry is not of a known version"));
     }
-    Ok(Step { input: bytes.get_u32(), upto: Offset(bytes.get_i64()), clock_ms: bytes.get_i64() })
+    let topic = topics.get(bytes.get_u32() as usize);
+    let topic = topic.ok_or(RunError::Schedule("an entry names a topic that the query does not read"))?;
+    let input = InputId::new(topic.clone(), bytes.get_i32());
+    Ok(Entry { input, upto: Offset(bytes.get_i64()), clock_ms: bytes.get_i64() })
 }
 
 #[cfg(test)]
@@ -105,10 +129,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_round_trip_and_strangers_are_refused() {
-        let step = Step { input: 3, upto: Offset(i64::MAX), clock_ms: -1 };
-        assert_eq!(decode(&encode(step)).unwrap(), step);
-        assert!(decode(b"").is_err());
-        assert!(decode(&[2; 21]).is_err());
+    fn entries_round_trip_and_strangers_are_refused() {
+        let topics: Vec<Arc<str>> = vec!["a".into(), "b".into()];
+        let entry = Entry { input: InputId::new("b", 3), upto: Offset(i64::MAX), clock_ms: -1 };
+        let bytes = encode(&entry, &topics).unwrap();
+        assert_eq!(decode(&bytes, &topics).unwrap(), entry);
+        assert!(decode(&bytes, &topics[..1]).is_err(), "a topic too many");
+        assert!(encode(&entry, &topics[..1]).is_err());
+        assert!(decode(b"", &topics).is_err());
+        assert!(decode(&[1; ENTRY_BYTES], &topics).is_err());
     }
 }

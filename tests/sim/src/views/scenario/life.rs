@@ -163,7 +163,12 @@ impl Run {
         if self.is_down() { Ok(()) } else { found }
     }
 
+    /// The topic that the query's tasks write: the view's own, or, of a stage, the one through which its rows move.
     pub(super) fn sink_of(&self, query: &str) -> Option<String> {
+        if let Some((_, numbers)) = query.split_once('-') {
+            let end = format!("-{numbers}-repartition");
+            return self.metadata.lock().topics.keys().find(|topic| topic.ends_with(&end)).cloned();
+        }
         self.views.iter().map(|view| view.name).find(|name| query.contains(&format!("_{name}_"))).map(str::to_owned)
     }
 }

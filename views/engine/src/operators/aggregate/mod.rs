@@ -21,7 +21,7 @@ use millrace_sql::value::Value;
 
 use crate::compile::Settings;
 use crate::error::{CompileError, EngineError};
-use crate::operators::{Context, Register, Scalar, Scalars};
+use crate::operators::{Context, Register, Scalar, Scalars, group_of};
 use crate::row::{Key, Row, Window};
 use crate::state::TableId;
 
@@ -53,9 +53,16 @@ impl Fold {
     }
 }
 
+/// How a row's group is known.
+pub enum Grouping {
+    Computed(Scalars),
+    /// It came by its group: that is its change's key.
+    Carried,
+}
+
 /// The grouping and all aggregates of a GROUP BY. A group's state is one value per aggregate.
 pub struct Folds {
-    pub group_by: Scalars,
+    pub grouping: Grouping,
     pub folds: Vec<Fold>,
     /// Counts the rows added, for the aggregates that ask which came first.
     pub registers: TableId,
@@ -64,13 +71,12 @@ pub struct Folds {
 }
 
 impl Folds {
-    /// The row's group, or nothing when it belongs to none.
-    fn group(&self, row: &Row, context: &mut Context<'_>) -> Option<Key> {
-        let key = self.group_by.eval_group(row, context);
-        if key.is_none() {
-            context.note("a row whose group is null is skipped");
+    /// The row's group, or nothing when it belongs to none; `carried` is the key of its change.
+    fn group(&self, row: &Row, carried: &Option<Key>, context: &mut Context<'_>) -> Option<Key> {
+        match &self.grouping {
+            Grouping::Computed(group_by) => group_of(group_by, row, context),
+            Grouping::Carried => carried.clone(),
         }
-        key.map(Key::from)
     }
 
     fn initial(&self) -> Vec<Value> {

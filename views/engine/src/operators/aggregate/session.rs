@@ -100,7 +100,7 @@ impl SessionAggregate {
 impl Operator for SessionAggregate {
     fn process(&self, _: Port, change: Change, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
         let Some(row) = &change.new else { return Ok(()) };
-        let Some(key) = self.folds.group(row, context) else { return Ok(()) };
+        let Some(key) = self.folds.group(row, &change.key, context) else { return Ok(()) };
         let time = change.timestamp;
         let stream_time = self.register(Self::STREAM_TIME).raise(&mut context.unit, time)?;
         let closed = stream_time.saturating_sub(self.retention_ms());

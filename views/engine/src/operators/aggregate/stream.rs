@@ -13,7 +13,7 @@ pub struct StreamAggregate {
 impl Operator for StreamAggregate {
     fn process(&self, _: Port, change: Change, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
         let Some(row) = &change.new else { return Ok(()) };
-        let Some(key) = self.folds.group(row, context) else { return Ok(()) };
+        let Some(key) = self.folds.group(row, &change.key, context) else { return Ok(()) };
         let bytes = encode_values(&key);
         let before = context.unit.get(self.groups, &bytes)?;
         let timestamp = before.as_ref().map_or(change.timestamp, |before| change.timestamp.max(before.timestamp));

@@ -48,8 +48,8 @@ impl TableAggregate {
 
 impl Operator for TableAggregate {
     fn process(&self, _: Port, change: Change, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
-        let old = change.old.as_ref().and_then(|row| Some((self.folds.group(row, context)?, row)));
-        let new = change.new.as_ref().and_then(|row| Some((self.folds.group(row, context)?, row)));
+        let old = change.old.as_ref().and_then(|row| Some((self.folds.group(row, &change.key, context)?, row)));
+        let new = change.new.as_ref().and_then(|row| Some((self.folds.group(row, &change.key, context)?, row)));
         let time = change.timestamp;
         match (old, new) {
             (Some((from, taken)), Some((to, added))) if from == to => {

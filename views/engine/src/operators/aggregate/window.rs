@@ -78,7 +78,7 @@ impl WindowAggregate {
 impl Operator for WindowAggregate {
     fn process(&self, _: Port, change: Change, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
         let Some(row) = &change.new else { return Ok(()) };
-        let Some(key) = self.folds.group(row, context) else { return Ok(()) };
+        let Some(key) = self.folds.group(row, &change.key, context) else { return Ok(()) };
         let stream_time = self.register(Self::STREAM_TIME).raise(&mut context.unit, change.timestamp)?;
         let closed = stream_time.saturating_sub(self.grace_ms);
         let group = encode_values(&key);

@@ -51,7 +51,7 @@ fn folds(group_by: &str) -> Folds {
     };
     let fold = |function| Fold::compile(&call(function), &schema(), &settings).unwrap();
     Folds {
-        group_by: Scalars(vec![scalar(group_by)]),
+        grouping: Grouping::Computed(Scalars(vec![scalar(group_by)])),
         folds: vec![fold("COUNT"), fold("SUM")],
         registers: TableId(100),
         old_wanted: true,
