@@ -121,10 +121,18 @@ fn read_as<T>(address: &str, topic: &str, partitions: i32, read: impl Fn(&Borrow
     for partition in 0..partitions {
         let mut place = TopicPartitionList::new();
         place.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset for a partition");
+        // Somebody may go on writing: the end that there is now is the end.
+        let ends = || consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).ok();
+        let (_, end) = millrace_harness::wait_for("the end of a partition", Duration::from_secs(60), ends);
         consumer.assign(&place).expect("a partition can be assigned");
         loop {
             match consumer.poll(Duration::from_secs(30)) {
-                Some(Ok(message)) => seen.push(read(&message)),
+                Some(Ok(message)) => {
+                    seen.push(read(&message));
+                    if message.offset() + 1 >= end {
+                        break;
+                    }
+                }
                 Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => break,
                 Some(Err(error)) if error.rdkafka_error_code().is_some_and(passing) => {}
                 Some(Err(error)) => panic!("{topic}-{partition}: {error}"),
