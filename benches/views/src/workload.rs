@@ -94,7 +94,7 @@ fn city_of(key: u64) -> String {
 pub fn users(keys: u64) -> impl Iterator<Item = Input> {
     (0..keys).map(|number| {
         let key = key_of(number);
-        Input { partition: partition_of_key(&key, PARTITIONS), key, value: Bytes::from(format!("{{\"CITY\":\"{}\"}}", city_of(number))), timestamp: start_ms() }
+        Input { partition: partition_of_key(&key, PARTITIONS), key, value: Bytes::from(format!("{{\"CITY\":\"{}\"}}", city_of(number))), timestamp: start_ms() - 1 }
     })
 }
 
