@@ -200,7 +200,7 @@ impl views_server::Views for Service {
         let cut = cut_of("at_or_after", request.at_or_after.as_ref())?;
         let properties = ordered(request.properties);
         let selected = deadline::within(&*self.world, given, async {
-            self.views.select(&sql, &properties, &BTreeMap::new(), None, &cut).await.map_err(status)
+            self.views.select_patiently(&sql, &properties, &BTreeMap::new(), None, &cut).await.map_err(status)
         });
         let answers = match selected.await? {
             Selected::Rows(answer) => {
@@ -234,7 +234,7 @@ impl views_server::Views for Service {
         };
         let properties = ordered(request.properties);
         let selected = deadline::within(&*self.world, given, async {
-            self.views.select(&sql, &properties, &BTreeMap::new(), from, &Cut::default()).await.map_err(status)
+            self.views.select_patiently(&sql, &properties, &BTreeMap::new(), from, &Cut::default()).await.map_err(status)
         });
         match selected.await? {
             Selected::Endless(subscription) => Ok(Response::new(deadline::until(&*self.world, given, answers::changes(subscription)))),

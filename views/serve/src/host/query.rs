@@ -31,9 +31,34 @@ pub enum Selected {
 }
 
 impl Views {
-    /// Runs one SELECT. Rows of a table are those of a state that has applied `at_or_after`.
+    /// Runs one SELECT, at once and here: a view that is being opened is an error. Rows of a table are those of a state that has
+    /// applied `at_or_after`.
     pub async fn select(
         self: &Arc<Self>,
+        sql: &str,
+        properties: &BTreeMap<String, String>,
+        variables: &BTreeMap<String, String>,
+        from: Option<From>,
+        at_or_after: &Cut,
+    ) -> Result<Selected, Failed> {
+        self.select_as(false, sql, properties, variables, from, at_or_after).await
+    }
+
+    /// [`Views::select`] for callers over the network: waits for a view that is being opened, and scans on the views' own threads.
+    pub async fn select_patiently(
+        self: &Arc<Self>,
+        sql: &str,
+        properties: &BTreeMap<String, String>,
+        variables: &BTreeMap<String, String>,
+        from: Option<From>,
+        at_or_after: &Cut,
+    ) -> Result<Selected, Failed> {
+        self.select_as(true, sql, properties, variables, from, at_or_after).await
+    }
+
+    async fn select_as(
+        self: &Arc<Self>,
+        patient: bool,
         sql: &str,
         properties: &BTreeMap<String, String>,
         variables: &BTreeMap<String, String>,
@@ -50,7 +75,10 @@ impl Views {
         match self.decide(&self.catalog(), &BrokerTopics(&*self.outside), &settings, located)?.effect {
             Effect::Pull(plan) if plan.source.is_table() => {
                 // A scan must not keep the threads that serve the network; a look-up is done before it could move.
-                let quick = matches!(plan.access, Access::Keys(_));
+                let quick = !patient || matches!(plan.access, Access::Keys(_));
+                if !patient {
+                    self.cells_of(&plan.source)?;
+                }
                 let cells = self.cells_at(&plan.source, at_or_after).await?;
                 let (functions, context) = (self.functions, self.eval_context(&settings));
                 let look = move || crate::pull::pull(&plan, &cells, functions, &context);

@@ -71,7 +71,7 @@ pub async fn close_query(State(views): State<Arc<Views>>, body: Bytes) -> Respon
 async fn run(views: &Arc<Views>, body: &[u8], shape: Shape) -> Result<Response, RestError> {
     let (request, text) = request(body)?;
     let variables = request.variables();
-    let selected = views.select(&text, &request.properties(), &variables, None, &Cut::default()).await;
+    let selected = views.select_patiently(&text, &request.properties(), &variables, None, &Cut::default()).await;
     let selected = selected.map_err(|failed| refused(views, failed, &text, &variables))?;
     Ok(match selected {
         Selected::Rows(answer) => {
