@@ -46,6 +46,8 @@ pub(crate) struct Found {
     pub segments: Vec<Arc<Segment>>,
     pub epochs: Epochs,
     pub start: StartFile,
+    /// Whether that is what the disk says.
+    pub start_stored: bool,
     /// Entries up to here are covered by intact index files: they were synced.
     pub covered_index: u64,
     /// Segments with bytes that no index file covers, and how many bytes it does cover.
@@ -85,6 +87,11 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, config: &LogConfig, open
         return Err(LogError::corrupt(&last.path, position, why));
     }
     let base = segments[0].base_offset();
+    if let Some(StartFile { start, .. }) = start.filter(|file| file.start < base) {
+        let why = format!("the log starts at offset {start}, and the first segment that is there begins at {base}");
+        return Err(LogError::corrupt(&segments[0].path, 0, why));
+    }
+    let start_stored = start.is_some();
     let start = start.unwrap_or(StartFile { start: base, first_dirty: base });
     let start = StartFile { start: start.start.max(base), first_dirty: start.first_dirty.max(base) };
     let end = last.live().end_offset;
@@ -94,7 +101,7 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, config: &LogConfig, open
     }
     let Recovery { mut epochs, unsynced, recovered, .. } = recovery;
     epochs.trim_to(start.start, segments[0].header.first_index);
-    Ok(Found { segments, epochs, start, covered_index, unsynced, recovered })
+    Ok(Found { segments, epochs, start, start_stored, covered_index, unsynced, recovered })
 }
 
 /// Base offset and length of every segment file, in order.

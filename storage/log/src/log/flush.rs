@@ -158,6 +158,10 @@ impl Log {
     /// Makes all durable, and writes what lets the next `open` read no data.
     pub fn close(&mut self) -> Result<(), LogError> {
         self.sync()?;
+        // With its start on the disk the next `open` notices when a first segment has gone missing.
+        if !self.start_stored && self.shared.segments().len() > 1 {
+            self.store_start(self.start)?;
+        }
         self.checkpoint()
     }
 

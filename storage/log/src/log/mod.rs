@@ -53,6 +53,8 @@ pub struct Log {
     pub(crate) shared: Arc<Shared>,
     active: Arc<Segment>,
     pub(crate) start: StartFile,
+    /// Whether the disk says so: a log that never lost its first segment may have no file for it.
+    start_stored: bool,
     pub(crate) producers: Producers,
     /// Segments with unsynced bytes or without an index file, oldest first.
     pub(crate) unsynced: VecDeque<Unsynced>,
@@ -103,6 +105,7 @@ impl Log {
             identity: opening.identity,
             active,
             start: found.start,
+            start_stored: found.start_stored,
             producers: Producers::default(),
             unsynced,
             synced_index: found.covered_index.max(opening.durable_index).min(last_index),
@@ -204,7 +207,7 @@ impl Log {
     /// Moves the start of the log, first on the disk.
     pub(crate) fn store_start(&mut self, start: StartFile) -> Result<(), LogError> {
         self.durably(|| start.store(self.disk.as_ref(), &self.dir))?;
-        self.start = start;
+        (self.start, self.start_stored) = (start, true);
         Ok(())
     }
 

@@ -138,6 +138,7 @@ impl Log {
         }
         // A start without its log would be damage; a log without a start begins with its first record.
         files::remove(self.disk.as_ref(), &paths::start_path(&self.dir))?;
+        self.start_stored = false;
         self.sync_names()?;
         self.remove_files(&removed)?;
         for at in self.snapshots()? {

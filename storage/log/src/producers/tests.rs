@@ -108,3 +108,19 @@ fn a_snapshot_reads_back_and_a_damaged_one_does_not() {
         assert_eq!(Producers::decode(&bytes[..at]), None, "cut at {at}");
     }
 }
+
+#[test]
+fn a_million_producers_are_forgotten_when_their_time_is_over() {
+    let mut producers = Producers::default();
+    for id in 0..1_000_000 {
+        let mut header = batch(id, 0, 0, 1);
+        header.producer_id = ProducerId(id);
+        header.max_timestamp = 1_000 + id;
+        producers.apply(&header);
+    }
+    assert_eq!(producers.len(), 1_000_000);
+    producers.expire(1_000_000 + 1_000 + 500_000, 1_000_000);
+    assert!((499_999..=500_000).contains(&producers.len()), "half of them, not {}", producers.len());
+    producers.expire(i64::MAX, 1_000_000);
+    assert!(producers.is_empty());
+}

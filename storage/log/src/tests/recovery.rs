@@ -461,3 +461,32 @@ fn a_snapshot_of_a_history_that_was_truncated_is_not_taken() {
     let ids: Vec<i64> = log.producers().views().iter().map(|view| view.id.0).collect();
     assert_eq!(ids, [1, 3]);
 }
+
+#[test]
+fn a_first_segment_that_went_missing_is_noticed() {
+    let disk = MemDisk::new();
+    let mut log = filled(&disk, 100);
+    log.close().unwrap();
+    drop(log);
+    let first = files(&disk, "log").remove(0);
+    millrace_world::Disk::remove_file(disk.as_ref(), &first).unwrap();
+    let Err(refused) = try_open(&disk, &small(), opening()) else { panic!("a log without its first segment was opened") };
+    assert!(refused.to_string().contains("the first segment that is there begins at"), "{refused}");
+}
+
+#[test]
+fn a_batch_that_damage_turned_into_another_frame_is_missed() {
+    let disk = MemDisk::new();
+    let mut log = filled(&disk, 100);
+    log.close().unwrap();
+    drop(log);
+    let first = files(&disk, "log").remove(0);
+    let mut bytes = disk.bytes(&first);
+    // The first batch behind the segment's header: its magic lies outside its checksum.
+    let at = (0..bytes.len() - 16).find(|at| *at > 16 && bytes[at + 16] == 2 && bytes[*at..at + 8] == [0; 8]).expect("a batch at offset 0");
+    bytes[at + 16] = millrace_record::MAGIC_INTERNAL as u8;
+    disk.set_bytes(&first, bytes);
+    let log = open(&disk, &small());
+    let read = log.reader().read(Offset(0), log.end_offset(), 1 << 20, true);
+    assert!(read.is_err(), "damage was stepped over: {read:?}");
+}
