@@ -158,7 +158,9 @@ impl fmt::Display for Statement {
             Statement::Resume(query) => write!(out, "RESUME {query}"),
             Statement::List { kind, extended } => write!(out, "LIST {kind}{}", optional(*extended, " EXTENDED")),
             Statement::Describe { name: source, extended, .. } => {
-                write!(out, "DESCRIBE {}{}", name(source), optional(*extended, " EXTENDED"))
+                // Bare, these two would ask for all of them.
+                let own = if matches!(source.as_str(), "STREAMS" | "TABLES") { source.quoted() } else { name(source) };
+                write!(out, "DESCRIBE {own}{}", optional(*extended, " EXTENDED"))
             }
             Statement::DescribeStreams { extended } => write!(out, "DESCRIBE STREAMS{}", optional(*extended, " EXTENDED")),
             Statement::DescribeTables { extended } => write!(out, "DESCRIBE TABLES{}", optional(*extended, " EXTENDED")),

@@ -26,6 +26,11 @@ fn every_kind_of_statement_reads_back() {
 }
 
 #[test]
+fn a_source_named_like_a_listing_is_described_by_itself() {
+    assert_eq!(round_trip("DESCRIBE `TABLES` EXTENDED; DESCRIBE `STREAMS`; DESCRIBE TABLES;").unwrap_or_else(|why| panic!("{why}")), 3);
+}
+
+#[test]
 fn layout_is_that_of_listings() {
     let text = "create table output with (key_format='KAFKA') as select f1 k1, count(*) total from test t group by f1, f2 emit changes;";
     let statements = parse(text, &mut Variables::default(), &Limits::STANDARD).unwrap();
