@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use crate::config::{Address, NodeConfig};
-use crate::net::{self, Limits, Listener, QUEUED_BYTES_MAX};
+use crate::net::{self, Door, Limits, Listener, QUEUED_BYTES_MAX};
 use crate::node::{FolderLock, Node, StartError};
 use crate::{grpc, http, views};
 
@@ -72,8 +72,9 @@ pub async fn launch(world: Arc<dyn World>, views_world: Arc<dyn World>, config: 
 
     let (stop, stopping) = watch::channel(false);
     let kafka = sockets.iter().map(|(_, _, address)| *address).collect();
+    let door = Arc::new(Door::default());
     for (name, socket, _) in sockets {
-        let listener = Listener { name, socket, limits: limits(&node.config) };
+        let listener = Listener { name, socket, limits: limits(&node.config), door: door.clone() };
         world.spawn(Box::pin(net::serve(node.clone(), listener, stopping.clone())));
     }
     let (http, http_at) = http.unzip();
@@ -116,15 +117,12 @@ impl Running {
 
 fn limits(config: &NodeConfig) -> Limits {
     let settings = config.settings();
-    let count = |name| usize::try_from(settings.number(name)).unwrap_or(0);
     let idle_ms = settings.number("connections.max.idle.ms");
     Limits {
         request_bytes_max: i32::try_from(settings.number("socket.request.max.bytes")).unwrap_or(i32::MAX),
         // Kafka takes a negative time for "never".
         idle_max: u64::try_from(idle_ms).map_or(Duration::from_secs(u32::MAX.into()), Duration::from_millis),
         queued_bytes_max: usize::try_from(settings.number("queued.max.request.bytes")).unwrap_or(QUEUED_BYTES_MAX),
-        connections_max: count("max.connections"),
-        connections_per_ip_max: count("max.connections.per.ip"),
     }
 }
 

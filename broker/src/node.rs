@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use millrace_cluster::config::BrokerSettings;
 use millrace_cluster::decide::{Cluster, Decision, Registration, register};
 use millrace_cluster::{Endpoint, Record};
 use millrace_record::Offset;
-use millrace_shard::{Plant, Shard, ShardError, ShardHandle, ShardSettings};
+use millrace_shard::{Pace, Plant, Shard, ShardError, ShardHandle, ShardSettings};
 use millrace_world::{Disk, DiskLock, World};
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::api::{ApiError, FetchSessions, FreshTopics, ProducerIds};
@@ -47,6 +49,8 @@ pub struct Node {
     pub fresh_topics: FreshTopics,
     reconciler: Reconciler,
     shard: ShardHandle,
+    /// What the shard was told last.
+    pace: Mutex<Pace>,
     _lock: FolderLock,
 }
 
@@ -76,6 +80,17 @@ impl Node {
         lock: FolderLock,
         endpoints: Vec<Endpoint>,
     ) -> Result<Arc<Node>, StartError> {
+        Node::start_on(world, config, lock, endpoints, Shard::start).await
+    }
+
+    /// The same on a shard that `open` makes: a simulator turns it by hand.
+    pub async fn start_on(
+        world: Arc<dyn World>,
+        config: NodeConfig,
+        lock: FolderLock,
+        endpoints: Vec<Endpoint>,
+        open: impl FnOnce(Arc<dyn World>, ShardSettings) -> Result<ShardHandle, ShardError>,
+    ) -> Result<Arc<Node>, StartError> {
         let metrics = Metrics::default();
         let world: Arc<dyn World> = Arc::new(Metered::new(world, metrics.fsync.clone()));
         let disk = world.disk();
@@ -84,7 +99,7 @@ impl Node {
         let partitions_dir = dir.join("partitions");
         disk.create_dir_all(&partitions_dir).map_err(folder(&partitions_dir))?;
 
-        let shard = Shard::start(world.clone(), shard_settings(&config))?;
+        let shard = open(world.clone(), shard_settings(&config))?;
         let metadata = shard.open_partition(metadata_spec(&partitions_dir, config.node_id, &config.settings().layers)).await?;
         let cluster = ClusterLog::load(metadata, config.node_id, config.fixed.clone())?;
         if let Some(identity) = &identity {
@@ -101,6 +116,7 @@ impl Node {
             fetch_sessions: FetchSessions::new(config.fetch_session_slots()),
             fresh_topics: FreshTopics::default(),
             shard,
+            pace: Mutex::new(pace(&config.settings())),
             config,
             _lock: lock,
         };
@@ -150,6 +166,11 @@ impl Node {
 
     async fn reconcile(&self) {
         let gone = self.reconciler.run(&self.cluster, &self.partitions).await;
+        let pace = self.cluster.look(|cluster| pace(&cluster.settings()));
+        let news = std::mem::replace(&mut *self.pace.lock(), pace.clone()) != pace;
+        if news && let Err(error) = self.shard.set_pace(pace).await {
+            tracing::error!(%error, "new settings of the storage did not take effect");
+        }
         let config = || self.cluster.look(|cluster| coordinator_config(&cluster.settings()));
         self.coordinators.follow(&self.partitions, config, &gone);
     }
@@ -167,9 +188,18 @@ impl Node {
         while partition.beyond(Offset(i64::MAX)).await.is_leader {}
     }
 
+    /// What the storage was told last of the settings that may change while it runs.
+    pub fn pace(&self) -> Pace {
+        self.pace.lock().clone()
+    }
+
     /// Whether clients are served, or why not.
     pub fn is_ready(&self) -> Result<(), &'static str> {
-        if self.cluster.partition().state().is_leader { Ok(()) } else { Err("the metadata log has no leader") }
+        match () {
+            () if self.shard.stats().has_failed() => Err("a write or fsync failed; the log says which. Nothing more is written until a restart"),
+            () if !self.cluster.partition().state().is_leader => Err("the metadata log has no leader"),
+            () => Ok(()),
+        }
     }
 
     /// The metrics that are not counted but looked up.
@@ -200,6 +230,17 @@ impl Node {
         for (topic, index, _, state) in &open {
             text.value("millrace_is_leader", &[topic, index], u8::from(state.is_leader));
         }
+        for (topic, index, _, state) in &open {
+            text.value("millrace_raft_term", &[topic, index], state.leader_epoch);
+        }
+        for (topic, index, _, state) in &open {
+            text.value("millrace_raft_uncommitted_records", &[topic, index], state.end.0 - state.high_watermark.0);
+        }
+        let stats = self.shard.stats();
+        text.sizes("millrace_turn_appends", &[], &stats.turn_appends);
+        text.sizes("millrace_turn_append_bytes", &[], &stats.turn_bytes);
+        text.value("millrace_disk_failed", &[], u8::from(stats.has_failed()));
+        text.value("millrace_disk_full", &[], u8::from(stats.is_full()));
         self.coordinators.render(&directory, text);
     }
 
@@ -227,8 +268,17 @@ impl Drop for Unfinished {
     }
 }
 
+fn pace(settings: &BrokerSettings<'_>) -> Pace {
+    Pace {
+        clean_check_ms: u64::try_from(settings.number("log.cleaner.backoff.ms")).unwrap_or(0),
+        clean_map_bytes: usize::try_from(settings.number("log.cleaner.dedupe.buffer.size")).unwrap_or(usize::MAX),
+        producer_expiration_ms: settings.number("producer.id.expiration.ms"),
+    }
+}
+
 fn shard_settings(config: &NodeConfig) -> ShardSettings {
     let settings = config.settings();
+    let Pace { clean_check_ms, clean_map_bytes, producer_expiration_ms } = pace(&settings);
     let positive = |name| u64::try_from(settings.number(name)).unwrap_or(0);
     ShardSettings {
         journal_dir: config.data_dir.join("journal"),
@@ -238,9 +288,9 @@ fn shard_settings(config: &NodeConfig) -> ShardSettings {
         checkpoint_ms: 1_000,
         retention_delay_ms: positive("log.initial.task.delay.ms"),
         retention_check_ms: positive("log.retention.check.interval.ms"),
-        clean_check_ms: positive("log.cleaner.backoff.ms"),
-        clean_map_bytes: usize::try_from(settings.number("log.cleaner.dedupe.buffer.size")).unwrap_or(usize::MAX),
-        producer_expiration_ms: settings.number("producer.id.expiration.ms"),
+        clean_check_ms,
+        clean_map_bytes,
+        producer_expiration_ms,
         disk_reserve_bytes: 64 << 20,
         plant: Plant::Nothing,
     }

@@ -29,6 +29,7 @@ mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod error;
+pub mod errors;
 mod fetch;
 pub(crate) mod find;
 mod find_coordinator;

@@ -70,6 +70,8 @@ pub struct Metrics {
     pub requests: Requests,
     /// Bytes of requests that have begun and are not answered.
     pub queued_bytes: Gauge,
+    /// Bytes of answers that clients have not taken yet.
+    pub unsent_bytes: Gauge,
     pub connections: Connections,
     /// Bytes of accepted batches.
     pub produced_bytes: Counter,
@@ -88,6 +90,7 @@ impl Metrics {
     pub fn render(&self, text: &mut Text) {
         self.requests.render(text);
         text.value("millrace_queued_request_bytes", &[], self.queued_bytes.get());
+        text.value("millrace_unsent_response_bytes", &[], self.unsent_bytes.get());
         text.value("millrace_connections", &[], self.connections.open_now());
         text.value("millrace_connections_opened_total", &[], self.connections.opened.get());
         text.value("millrace_produced_bytes_total", &[], self.produced_bytes.get());

@@ -1,8 +1,10 @@
 //! The Prometheus text format.
 use std::fmt::{Display, Write};
 
-use super::table::{Metric, MetricKind, named};
+use millrace_shard::Sizes;
+
 use super::Histogram;
+use super::table::{Metric, MetricKind, named};
 
 /// Collects samples. Samples of one metric must come one after another.
 #[derive(Default)]
@@ -20,13 +22,26 @@ impl Text {
     }
 
     pub fn histogram(&mut self, name: &str, labels: &[&str], histogram: &Histogram) {
+        let buckets = histogram.cumulative().map(|(bound, count)| (bound.is_finite().then_some(bound), count));
+        self.buckets(name, labels, buckets, histogram.sum_seconds());
+    }
+
+    /// A histogram of something else than time.
+    pub fn sizes(&mut self, name: &str, labels: &[&str], sizes: &Sizes) {
+        self.buckets(name, labels, sizes.cumulative(), sizes.sum());
+    }
+
+    /// Upper bound (none: infinite) and how many are at or below it.
+    fn buckets<B: Display>(&mut self, name: &str, labels: &[&str], buckets: impl Iterator<Item = (Option<B>, u64)>, sum: impl Display) {
         let metric = self.head(name);
-        for (bound, count) in histogram.cumulative() {
-            let bound = if bound.is_infinite() { "+Inf".to_owned() } else { bound.to_string() };
+        let mut all = 0;
+        for (bound, count) in buckets {
+            let bound = bound.map_or("+Inf".to_owned(), |bound| bound.to_string());
             self.sample(metric.name, "_bucket", metric, labels, Some(&bound), count);
+            all = count;
         }
-        self.sample(metric.name, "_sum", metric, labels, None, histogram.sum_seconds());
-        self.sample(metric.name, "_count", metric, labels, None, histogram.count());
+        self.sample(metric.name, "_sum", metric, labels, None, sum);
+        self.sample(metric.name, "_count", metric, labels, None, all);
     }
 
     pub fn finish(self) -> String {

@@ -114,7 +114,10 @@ impl Connection {
             // Requests first and the socket last, so that many small answers leave in one write.
             self.run_requests(task);
             self.collect_answers(task);
-            let flushed = self.outbox.poll_flush(&self.stream, task)?.is_ready();
+            let before = self.outbox.bytes();
+            let flushed = self.outbox.poll_flush(&self.stream, task);
+            self.ctx.node.metrics.unsent_bytes.sub(before - self.outbox.bytes());
+            let flushed = flushed?.is_ready();
             if self.ending.is_some() && flushed && self.handler.is_none() && self.answers.is_empty() {
                 return Ok(self.ending.take().map_or(Poll::Pending, Poll::Ready));
             }
@@ -260,6 +263,7 @@ impl Connection {
             let took = self.ctx.node.world.now().since(started.at);
             self.ctx.node.metrics.requests.record(started.api.key, started.bytes, out, took);
             if let Some(frame) = frame {
+                self.ctx.node.metrics.unsent_bytes.add(out);
                 self.outbox.push(frame);
             }
             self.answers.pop_front();
@@ -296,6 +300,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.ctx.node.metrics.queued_bytes.sub(self.pending_bytes);
+        self.ctx.node.metrics.unsent_bytes.sub(self.outbox.bytes());
     }
 }
 

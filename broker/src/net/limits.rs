@@ -10,10 +10,6 @@ pub struct Limits {
     /// `queued.max.request.bytes`, or a bound of our own where that is not set: bytes of all connections'
     /// requests under way. Above it a connection has one request under way at a time.
     pub queued_bytes_max: usize,
-    /// `max.connections`
-    pub connections_max: usize,
-    /// `max.connections.per.ip`
-    pub connections_per_ip_max: usize,
 }
 
 /// Requests of one connection that have an outcome but no answer yet. A driver with everything in

@@ -1,16 +1,15 @@
-//! Accepting connections, up to the configured number.
-use std::collections::HashMap;
+//! Accepting connections, as far as the door lets them in.
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::Limits;
 use super::connection::{Connection, Ended};
+use super::door::{Counted, Door};
+use super::Limits;
 use super::limits::STOPPING_MAX;
 use crate::api::{Client, Context};
 use crate::node::Node;
@@ -20,49 +19,12 @@ pub struct Listener {
     pub name: Arc<str>,
     pub socket: TcpListener,
     pub limits: Limits,
-}
-
-/// How many connections there are, in all and from each address.
-#[derive(Default)]
-struct Census(Mutex<HashMap<IpAddr, usize>>);
-
-/// Counts as one connection for as long as it lives.
-struct Counted {
-    census: Arc<Census>,
-    node: Arc<Node>,
-    address: IpAddr,
-}
-
-impl Census {
-    fn admit(self: &Arc<Self>, node: &Arc<Node>, address: IpAddr, limits: &Limits) -> Option<Counted> {
-        let mut counts = self.0.lock();
-        let here = counts.get(&address).copied().unwrap_or(0);
-        if counts.values().sum::<usize>() >= limits.connections_max || here >= limits.connections_per_ip_max {
-            return None;
-        }
-        counts.insert(address, here + 1);
-        node.metrics.connections.opened();
-        Some(Counted { census: self.clone(), node: node.clone(), address })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let mut counts = self.census.0.lock();
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-        self.node.metrics.connections.closed();
-    }
+    pub door: Arc<Door>,
 }
 
 /// Accepts until `stopping` turns true. Connections end by themselves soon after.
 pub async fn serve(node: Arc<Node>, listener: Listener, mut stopping: watch::Receiver<bool>) {
-    let census = Arc::new(Census::default());
-    let Listener { name, socket, limits } = listener;
+    let Listener { name, socket, limits, door } = listener;
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
@@ -77,8 +39,12 @@ pub async fn serve(node: Arc<Node>, listener: Listener, mut stopping: watch::Rec
                 continue;
             }
         };
-        let Some(counted) = census.admit(&node, address.ip(), &limits) else {
-            tracing::debug!(listener = %name, %address, "refused: max.connections is reached");
+        let admitted = tokio::select! {
+            admitted = door.admit(&node, address.ip()) => admitted,
+            () = stop(&mut stopping) => return,
+        };
+        let Some(counted) = admitted else {
+            tracing::debug!(listener = %name, %address, "turned away: max.connections.per.ip is reached");
             continue;
         };
         let client = Client {

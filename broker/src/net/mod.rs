@@ -11,10 +11,12 @@
 //! * Nothing grows without bound: a client that does not read stops being read from.
 //! * A broken frame, an unknown API or version, a handler's fault: the connection closes, as Kafka's does.
 mod connection;
+mod door;
 mod inbox;
 mod limits;
 mod listener;
 mod outbox;
 
+pub use door::Door;
 pub use limits::{Limits, QUEUED_BYTES_MAX};
 pub use listener::{Listener, serve};

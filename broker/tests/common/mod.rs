@@ -51,6 +51,26 @@ impl TestNode {
         self.running.as_ref().and_then(|running| running.http).expect("http is on")
     }
 
+    fn node(&self) -> &Arc<millrace::node::Node> {
+        &self.running.as_ref().expect("it runs").node
+    }
+
+    /// What a topic's partitions are served by, in words to compare.
+    pub fn topic_settings(&self, topic: &str) -> String {
+        format!("{:?}", self.node().partitions.directory().named(topic).expect("the topic is there").settings)
+    }
+
+    /// Bytes of the topic's first partition.
+    pub fn log_size(&self, topic: &str) -> u64 {
+        let directory = self.node().partitions.directory();
+        directory.named(topic).and_then(|topic| topic.partition(0)).expect("the partition is open").size_bytes()
+    }
+
+    /// What the storage was told last.
+    pub fn pace(&self) -> millrace_shard::Pace {
+        self.node().pace()
+    }
+
     pub async fn connect(&self) -> Client {
         Client { stream: TcpStream::connect(self.address).await.expect("the node listens"), next_id: 1 }
     }
@@ -197,4 +217,12 @@ pub fn fetch(name: &str, offset: i64, max_wait_ms: i32) -> m::FetchRequest {
         .with_min_bytes(1)
         .with_max_bytes(1 << 20)
         .with_topics(vec![topic])
+}
+
+/// Resident memory of this process, in bytes: the node runs inside it.
+pub fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
+    let kib: usize = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
+    kib << 10
 }

@@ -5,11 +5,14 @@ use crate::ShardError;
 use crate::mailbox::{Mail, Mailbox};
 use crate::partition::Partition;
 use crate::reply::{Answer, pair};
+use crate::settings::Pace;
 use crate::spec::{GroupId, PartitionSpec};
+use crate::stats::ShardStats;
 
 #[derive(Clone)]
 pub struct ShardHandle {
     pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) stats: Arc<ShardStats>,
 }
 
 impl ShardHandle {
@@ -29,6 +32,15 @@ impl ShardHandle {
     /// what the journal still keeps for any other is dropped. Returns for how many that was so.
     pub async fn forget_unopened(&self) -> Result<usize, ShardError> {
         self.ask(|answer| Mail::ForgetUnopened { answer }).await
+    }
+
+    /// Counts from the next round on.
+    pub async fn set_pace(&self, pace: Pace) -> Result<(), ShardError> {
+        self.ask(|answer| Mail::SetPace { pace, answer }).await
+    }
+
+    pub fn stats(&self) -> &Arc<ShardStats> {
+        &self.stats
     }
 
     /// Ends the shard cleanly: what is queued is done, everything is flushed, and the next start

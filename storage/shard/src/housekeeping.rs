@@ -12,7 +12,7 @@ use crate::background::{Doomed, Job};
 use crate::group::Incoming;
 use crate::mailbox::Address;
 use crate::reply::Answer;
-use crate::settings::ShardSettings;
+use crate::settings::{Pace, ShardSettings};
 use crate::shard::Shard;
 
 const PRODUCERS_EVERY: Duration = Duration::from_secs(600);
@@ -109,6 +109,13 @@ impl Shard {
             let delay = Duration::from_millis(group.spec.config.delete_delay_ms);
             self.bury(delay, files.into_iter().map(Doomed::File));
         }
+    }
+
+    /// A shorter pause counts at once, a longer one behind the round that is due.
+    pub(crate) fn set_pace(&mut self, pace: Pace) {
+        self.rounds.clean = self.rounds.clean.min(self.world.now() + pause(pace.clean_check_ms));
+        let Pace { clean_check_ms, clean_map_bytes, producer_expiration_ms } = pace;
+        self.settings = ShardSettings { clean_check_ms, clean_map_bytes, producer_expiration_ms, ..self.settings.clone() };
     }
 
     /// Retention is a trim like any other: proposed, committed, then applied by every replica.

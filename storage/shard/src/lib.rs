@@ -31,6 +31,7 @@ mod room;
 mod settings;
 mod shard;
 mod spec;
+mod stats;
 mod turn;
 
 pub use bell::{Bell, BellHook};
@@ -40,8 +41,9 @@ pub use millrace_log::{Cleanup, LogConfig, LogReader, ProducerView, ReadSlices, 
 pub use open::remove_leftovers;
 pub use partition::{AppendReply, Partition, Read};
 pub use reply::Reply;
-pub use settings::{Plant, ShardSettings};
+pub use settings::{Pace, Plant, ShardSettings};
 pub use shard::Shard;
+pub use stats::{ShardStats, Sizes};
 pub use spec::{
     Acks, AppendOptions, Appended, Flush, GroupId, Origin, PartitionConfig, PartitionSpec, PartitionState, ReplicaId, Upto,
 };

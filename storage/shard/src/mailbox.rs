@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::background::Done;
 use crate::partition::Partition;
 use crate::reply::Answer;
+use crate::settings::Pace;
 use crate::spec::{AppendOptions, Appended, GroupId, PartitionConfig, PartitionSpec};
 use crate::{AppendError, ShardError};
 
@@ -39,6 +40,7 @@ pub(crate) enum Mail {
     Close { group: GroupId, delete: bool, answer: Answer<Result<(), ShardError>> },
     /// All partitions that exist are open: what the journal keeps for others may go.
     ForgetUnopened { answer: Answer<Result<usize, ShardError>> },
+    SetPace { pace: Pace, answer: Answer<Result<(), ShardError>> },
     /// A job that ran beside the shard has ended.
     Done(Done),
     Stop { answer: Answer<Result<(), ShardError>> },

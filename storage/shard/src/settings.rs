@@ -29,6 +29,17 @@ pub struct ShardSettings {
     pub plant: Plant,
 }
 
+/// The part of the settings that may change while the shard runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pace {
+    /// `log.cleaner.backoff.ms`.
+    pub clean_check_ms: u64,
+    /// `log.cleaner.dedupe.buffer.size`.
+    pub clean_map_bytes: usize,
+    /// `producer.id.expiration.ms`.
+    pub producer_expiration_ms: i64,
+}
+
 /// Bugs to order, so that the simulator can prove that it would find them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Plant {

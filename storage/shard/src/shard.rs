@@ -16,6 +16,7 @@ use crate::housekeeping::Rounds;
 use crate::mailbox::{Mail, Mailbox};
 use crate::room::Room;
 use crate::settings::ShardSettings;
+use crate::stats::ShardStats;
 use crate::ShardError;
 
 pub struct Shard {
@@ -37,6 +38,7 @@ pub struct Shard {
     /// A write or fsync failed: this volume takes no more of them until the next start.
     pub(crate) failed: bool,
     pub(crate) turn: Turn,
+    pub(crate) stats: Arc<ShardStats>,
 }
 
 /// What a turn works with; kept between turns for its memory.
@@ -49,6 +51,8 @@ pub(crate) struct Turn {
     pub bytes: usize,
     /// Written, and to be synced in their segments.
     pub large: Vec<usize>,
+    /// How many they are.
+    pub appends: u64,
     pub frame: TurnFrame,
     /// Segments that were synced and of which the journal was not told yet.
     pub notes: BTreeMap<GroupId, u64>,
@@ -96,12 +100,13 @@ impl Shard {
             room: Room::default(),
             failed: false,
             turn: Turn::default(),
+            stats: Arc::default(),
             settings,
         })
     }
 
     pub fn handle(&self) -> ShardHandle {
-        ShardHandle { mailbox: self.mailbox.clone() }
+        ShardHandle { mailbox: self.mailbox.clone(), stats: self.stats.clone() }
     }
 
     /// Turns until it is told to stop.
@@ -146,6 +151,7 @@ impl Shard {
             error!("writing stops on this node until it is restarted: {why}");
         }
         self.failed = true;
+        self.stats.fail();
         self.journal.fail();
         for group in self.slots.iter_mut().flatten() {
             group.fail_parked(&crate::AppendError::DiskFailed, &ShardError::DiskFailed);

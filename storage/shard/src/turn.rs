@@ -88,6 +88,10 @@ impl Shard {
             }
             Mail::Close { group, delete, answer } => answer.send(self.close_group(group, delete)),
             Mail::ForgetUnopened { answer } => answer.send(self.forget_unopened()),
+            Mail::SetPace { pace, answer } => {
+                self.set_pace(pace);
+                answer.send(Ok(()));
+            }
             Mail::Done(done) => self.finish(done),
             Mail::Append(_) | Mail::Trim { .. } | Mail::Open { .. } | Mail::Stop { .. } => unreachable!("the turn took them itself"),
         }
@@ -112,6 +116,7 @@ impl Shard {
             Some(group) => {
                 group.incoming.push(Incoming::Append(mail));
                 self.turn.bytes += bytes;
+                self.turn.appends += 1;
                 self.touch(to.slot);
             }
             None => mail.answer.send(Err(AppendError::Closed)),
@@ -125,6 +130,10 @@ impl Shard {
         }
         let now_ms = self.world.wall_ms();
         let gate = self.gate();
+        if self.turn.appends > 0 {
+            self.stats.turn_appends.record(self.turn.appends);
+            self.stats.turn_bytes.record(self.turn.bytes as u64);
+        }
         for &slot in &self.turn.touched {
             if let Some(group) = &mut self.slots[slot] {
                 group.admit(gate.clone(), now_ms);
@@ -147,7 +156,7 @@ impl Shard {
         }
         self.turn.touched = touched;
         self.turn.touched.clear();
-        self.turn.bytes = 0;
+        (self.turn.bytes, self.turn.appends) = (0, 0);
     }
 
     fn gate(&mut self) -> Result<(), AppendError> {
@@ -157,6 +166,10 @@ impl Shard {
         let dir = self.turn.touched.first().and_then(|&slot| self.slots[slot].as_ref()).map(|group| group.spec.dir.as_path());
         let now = self.world.now();
         let room = dir.is_none_or(|dir| self.room.is_there(&*self.disk, dir, self.turn.bytes as u64, self.settings.disk_reserve_bytes, now));
+        if self.stats.set_full(!room) {
+            let said = if room { "the disk has room again; appends are taken" } else { "the disk is full; appends are refused until there is room, reads go on" };
+            warn!("{said}");
+        }
         if room { Ok(()) } else { Err(AppendError::DiskFull) }
     }
 

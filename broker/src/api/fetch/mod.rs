@@ -24,6 +24,11 @@ const READ_COMMITTED: i8 = 1;
 /// From here on requests name topics by id.
 const TOPIC_IDS_FROM: i16 = 13;
 
+/// Answers that wait for their clients, of all connections together: from here on each further one brings a little.
+const ANSWERS_BYTES_MAX: usize = 256 << 20;
+/// Enough for a reader to get on.
+const ANSWER_BYTES_LEAST: usize = 64 << 10;
+
 pub fn call(ctx: Context, request: Request) -> Pending<Result<Outcome, Fault>> {
     Box::pin(async move {
         let decoded = FetchRequest::decode(&request.body, request.opening.api_version)?;
@@ -42,7 +47,9 @@ async fn fetch(ctx: &Context, mut request: FetchRequest, opening: &Opening) -> R
     };
     request.topics = Vec::new();
     let upto = if request.isolation_level == READ_COMMITTED { Upto::LastStable } else { Upto::HighWatermark };
-    let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0).min(node.config.fetch_bytes_max);
+    // Answers that clients do not take wait in memory. The more of it they hold, all together, the less a further one may be.
+    let room = ANSWERS_BYTES_MAX.saturating_sub(node.metrics.unsent_bytes.get()).max(ANSWER_BYTES_LEAST);
+    let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0).min(node.config.fetch_bytes_max).min(room);
     let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max);
     let mut reading = Reading::new(ctx, plan.wanted.clone(), upto, bytes_max);
     reading.read(ctx);

@@ -34,7 +34,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::with("share.coordinator.state.topic.min.isr", Short, "2").accepted().doc("Share groups are not here yet."),
     Key::with("group.streams.num.standby.replicas", Int, "0").accepted().doc("Streams groups are not here yet."),
     Key::with("group.streams.session.timeout.ms", Int, "45000").accepted().doc("Streams groups are not here yet."),
-    Key::with("producer.id.expiration.ms", Int, "86400000").valid(AtLeast(1)).doc("How long an idle producer's sequence numbers are remembered."),
+    Key::with("producer.id.expiration.ms", Int, "86400000").valid(AtLeast(1)).live().doc("How long an idle producer's sequence numbers are remembered."),
     Key::with("producer.id.expiration.check.interval.ms", Int, "600000").valid(AtLeast(1)).accepted().doc("How often idle producers are looked for."),
     Key::with("transaction.max.timeout.ms", Int, "900000").valid(AtLeast(1)).accepted().doc("Transactions are not here yet."),
     Key::with("transactional.id.expiration.ms", Int, "604800000").valid(AtLeast(1)).accepted().doc("Transactions are not here yet."),
