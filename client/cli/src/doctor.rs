@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use millrace_client::{Client, Isolation, TopicPartition};
-use millrace_cluster::config::{self, Properties};
+use millrace_cluster::config::{self, Effect, Properties};
 use millrace_record::Frame;
 
 use crate::cat::{Fate, segments, walk};
@@ -82,6 +82,9 @@ fn configuration(text: &str, findings: &mut Findings) {
     for (name, value) in &properties.values {
         let Some(key) = config::broker_key(name) else { continue };
         match config::check(key, value) {
+            Ok(()) if key.effect == Effect::Refused && Some(value.as_str()) != key.default && !value.is_empty() => {
+                findings.bad(format!("{name} asks for what is not here yet: {}", key.doc), "the broker will not start with it: take it out");
+            }
             Ok(()) => good += 1,
             Err(error) => findings.bad(error, "the broker will not start with it"),
         }
@@ -91,10 +94,42 @@ fn configuration(text: &str, findings: &mut Findings) {
     if get("flush.messages").or(get("log.flush.interval.messages")).is_some_and(|value| value != "1") {
         findings.warn("acknowledged records may be lost when the machine loses power", "log.flush.interval.messages=1 syncs before every answer");
     }
-    if let Some(addresses) = get("listeners").filter(|addresses| addresses.split(',').any(|one| !is_loopback(one))) {
-        let protected = get("sasl.enabled.mechanisms").is_some() || addresses.contains("SSL://");
-        if !protected {
-            findings.warn(format!("listeners={addresses} is open to other machines, and nobody has to say who they are"), "bind 127.0.0.1, or require authentication");
+    listeners(&get, findings);
+    let number = |name: &str| get(name).or_else(|| config::broker_key(name)?.default).and_then(|value| value.parse::<i64>().ok());
+    if number("message.max.bytes") > number("socket.request.max.bytes") {
+        findings.bad("message.max.bytes is larger than socket.request.max.bytes: such a batch closes the connection", "raise socket.request.max.bytes");
+    }
+    if number("min.insync.replicas").is_some_and(|least| least > 1) {
+        findings.bad("min.insync.replicas is above 1, and there is one node: every write with acks=all is refused", "leave it at 1 until there are more nodes");
+    }
+    if number("log.retention.check.interval.ms") > number("log.retention.ms").filter(|kept| *kept > 0) && get("log.retention.ms").is_some() {
+        findings.warn("log.retention.ms is shorter than log.retention.check.interval.ms: records stay until the next check", "shorten the interval too");
+    }
+    if get("controller.quorum.voters").is_some_and(|voters| voters.contains(',')) {
+        findings.bad("controller.quorum.voters names several nodes, and there are no clusters yet", "the broker will not start with it: name this node alone");
+    }
+    if get("log.dirs").is_some_and(|folders| folders.contains(',')) {
+        findings.warn("log.dirs names several folders, and only the first is used", "name the first alone");
+    }
+}
+
+/// What listeners promise that cannot be kept, and who can reach them.
+fn listeners<'a>(get: &impl Fn(&str) -> Option<&'a str>, findings: &mut Findings) {
+    let Some(addresses) = get("listeners") else { return };
+    let protocols = get("listener.security.protocol.map").unwrap_or_default();
+    let controllers = get("controller.listener.names").unwrap_or_default();
+    for one in addresses.split(',').map(str::trim) {
+        let name = one.split("://").next().unwrap_or_default();
+        if controllers.split(',').any(|controller| controller.trim() == name) {
+            continue;
+        }
+        let mapped = protocols.split(',').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix(':'));
+        let protocol = mapped.unwrap_or(name);
+        if protocol != "PLAINTEXT" {
+            findings.bad(format!("{one} asks for {protocol}, and TLS and SASL are not here yet"), "the broker will not start with it: use PLAINTEXT on a loopback or trusted address");
+        } else if !is_loopback(one) && get("allow.everyone.if.no.acl.found") != Some("true") {
+            let seen = format!("{one} is open to other machines, and nobody has to say who they are");
+            findings.bad(seen, "the broker will not start with it: bind 127.0.0.1, or, on a trusted network, say allow.everyone.if.no.acl.found=true");
         }
     }
 }
@@ -248,6 +283,19 @@ mod tests {
         assert_eq!(judged("node.id=1\nlog.dirs=data\n"), (0, 0));
         assert_eq!(judged("num.partitoins=3\n"), (0, 1));
         assert_eq!(judged("num.partitions=many\n"), (1, 0));
-        assert_eq!(judged("listeners=PLAINTEXT://0.0.0.0:9092\n"), (0, 1));
+        assert_eq!(judged("listeners=PLAINTEXT://0.0.0.0:9092\n"), (1, 0));
+        assert_eq!(judged("listeners=PLAINTEXT://0.0.0.0:9092\nallow.everyone.if.no.acl.found=true\n"), (0, 0));
+        assert_eq!(judged("listeners=SSL://127.0.0.1:9093,PLAINTEXT://127.0.0.1:9092\n"), (1, 0));
+        assert_eq!(judged("listeners=INSIDE://127.0.0.1:9092\nlistener.security.protocol.map=INSIDE:PLAINTEXT\n"), (0, 0));
+        assert_eq!(judged("listeners=PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093\ncontroller.listener.names=CONTROLLER\n"), (0, 0));
+        assert_eq!(judged("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"), (1, 0));
+        assert_eq!(judged("remote.log.storage.system.enable=true\n"), (1, 0));
+        assert_eq!(judged("remote.log.storage.system.enable=false\n"), (0, 0));
+        assert_eq!(judged("min.insync.replicas=2\n"), (1, 0));
+        assert_eq!(judged("message.max.bytes=200000000\n"), (1, 0));
+        assert_eq!(judged("log.dirs=a,b\n"), (0, 1));
+        assert_eq!(judged("controller.quorum.voters=1@a:9093,2@b:9093\n"), (1, 0));
+        assert_eq!(judged("log.retention.ms=1000\n"), (0, 1));
+        assert_eq!(judged("log.flush.interval.messages=10000\n"), (0, 1));
     }
 }
