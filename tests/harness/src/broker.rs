@@ -20,9 +20,16 @@ pub struct Options {
     overrides: BTreeMap<String, String>,
     ready_within: Duration,
     wrapper: Vec<String>,
+    data: Option<PathBuf>,
 }
 
 impl Options {
+    /// Keeps its data here instead of in its scratch folder.
+    pub fn data(mut self, folder: &Path) -> Self {
+        self.data = Some(folder.to_owned());
+        self
+    }
+
     /// Sets one key of server.properties; a later one wins.
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.overrides.insert(key.to_owned(), value.to_string());
@@ -56,7 +63,7 @@ impl Options {
     /// Starts and waits until it serves, or says why not.
     pub fn try_start(self) -> Result<Broker, String> {
         let folder = Arc::new(scratch(&self.name));
-        let data = folder.path().join("data");
+        let data = self.data.clone().unwrap_or_else(|| folder.path().join("data"));
         Broker::launch(self, folder, data, Ports { kafka: free_port(), http: free_port(), grpc: free_port() })
     }
 }
@@ -94,7 +101,7 @@ impl Broker {
         let mut overrides = BTreeMap::new();
         // Tests do not wait for latecomers.
         overrides.insert("group.initial.rebalance.delay.ms".to_owned(), "0".to_owned());
-        Options { name: "broker".into(), overrides, ready_within: Duration::from_secs(20), wrapper: Vec::new() }
+        Options { name: "broker".into(), overrides, ready_within: Duration::from_secs(20), wrapper: Vec::new(), data: None }
     }
 
     /// A broker with the options of [`Broker::options`].

@@ -15,6 +15,7 @@
 //! Absences: speaks no Kafka; that is the tests' part.
 mod binary;
 mod broker;
+pub mod memory;
 mod ports;
 mod wait;
 

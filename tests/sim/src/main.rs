@@ -1,6 +1,7 @@
 //! `sim`: runs seeds and says which failed.
 //!
-//! From the environment: `VIEWS=1` (views instead of storage alone), `SEEDS` (how many, 100), `FIRST` (the first, 1), `TRACE=1` (print
+//! From the environment: `VIEWS=1` (views instead of storage alone), `SEEDS` (how many, 100), `FIRST` (the first, 1), `HOURS` (a whole
+//! broker for so much simulated time, instead of a node of the storage for a few minutes), `TRACE=1` (print
 //! what happens), `PLANT` (order a bug, to see it found: `ack-before-persist`, and for views also `cut-before-output` and
 //! `torn-write`).
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +9,10 @@ use std::process::ExitCode;
 
 use millrace_serve::run::Plant as ViewPlant;
 use millrace_shard::Plant;
-use millrace_sim::{scenario, views};
+use millrace_sim::{day, scenario, views};
+
+#[global_allocator]
+static ALLOCATOR: millrace_harness::memory::Counting = millrace_harness::memory::Counting;
 
 fn text(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
@@ -36,6 +40,13 @@ fn main() -> ExitCode {
             let outcome = views::run(seed, options);
             (outcome.failure, [outcome.crashes, outcome.rows, outcome.outputs, outcome.balances])
         }, ["crashes", "rows of tables checked", "records in sinks", "balances at one cut"]);
+    }
+    let hours = number("HOURS", 0);
+    if hours > 0 {
+        return judge(|seed| {
+            let outcome = day::run(seed, hours, print);
+            (outcome.failure, [outcome.crashes, outcome.acked, 0])
+        }, ["crashes", "records acknowledged", ""]);
     }
     let plant = match text("PLANT").as_str() {
         "" => Plant::Nothing,
@@ -73,7 +84,8 @@ fn judge(run: impl Fn(u64) -> (Option<String>, [u64; 4]), names: [&str; 4]) -> E
     match failed.first() {
         Some(seed) => {
             let mode = if number("VIEWS", 0) == 1 { "sim-views" } else { "sim" };
-            println!("first failing seed: {seed} (again: make {mode} SEEDS=1 FIRST={seed} TRACE=1)");
+            let hours = if number("HOURS", 0) > 0 { format!(" HOURS={}", text("HOURS")) } else { String::new() };
+            println!("first failing seed: {seed} (again: make {mode} SEEDS=1 FIRST={seed} TRACE=1{hours})");
             ExitCode::FAILURE
         }
         None => ExitCode::SUCCESS,

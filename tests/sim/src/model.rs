@@ -178,6 +178,10 @@ impl Model {
                 return Err(format!("{}: the log reads up to {expected}, the high watermark is {limit}", self.name));
             }
         }
+        let mut last_of_key: BTreeMap<&[u8], i64> = BTreeMap::new();
+        for record in scanned {
+            last_of_key.insert(&record.key, record.offset);
+        }
         for (offset, known) in self.known.range(start..) {
             if *offset >= limit {
                 return Err(format!("{}: {:?} at {offset} is known, and the high watermark is {limit}", self.name, known.value));
@@ -187,11 +191,17 @@ impl Model {
             }
             // Compaction may take a record if a later one has its key.
             let key = key_of(known.value);
-            if !self.compacted || !scanned.iter().any(|record| record.offset > *offset && record.key == key) {
+            if !self.compacted || last_of_key.get(key.as_slice()).is_none_or(|last| last <= offset) {
                 return Err(format!("{}: {:?} at {offset} is gone", self.name, known.value));
             }
         }
         Ok(())
+    }
+
+    /// Forgets what is gone for a good reason, so that a long run's model stays small.
+    pub fn forget_gone(&mut self) {
+        let start = self.start_floor;
+        self.known.retain(|offset, _| *offset >= start);
     }
 
     fn scan(&self, partition: &Partition, start: i64) -> Result<Vec<Scanned>, String> {

@@ -61,6 +61,15 @@ impl SimWorld {
         })
     }
 
+    /// The world after a crash: the same clocks and the same disk, and none of the tasks.
+    pub fn reborn(&self) -> Arc<Self> {
+        self.kill_tasks();
+        let world = SimWorld::new(self.rng.lock().next(), self.disk.clone());
+        world.now.store(self.now.load(Ordering::Acquire), Ordering::Release);
+        world.wall_offset.store(self.wall_offset.load(Ordering::Acquire), Ordering::Release);
+        world
+    }
+
     pub fn sim_disk(&self) -> &SimDisk {
         &self.disk
     }
