@@ -16,6 +16,7 @@ pub mod run;
 
 pub use millrace_engine::state::InputId;
 
+pub use command::Command;
 pub use host::{Failed, Outcome, Views};
 pub use outside::{Answer, Outside, Refused, TopicSummary};
 pub use pull::PullAnswer;
