@@ -10,7 +10,7 @@ export SCCACHE_DIR ?= $(HOME)/.cache/sccache
 export SCCACHE_CACHE_SIZE ?= 20G
 endif
 
-.PHONY: sim sim-views run build test setup help conformance kill kill-views kill-subscribers compat bench bench-first bench-views bench-serve
+.PHONY: sim sim-views fuzz run build test setup help conformance kill kill-views kill-subscribers compat bench bench-first bench-views bench-serve
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
@@ -30,8 +30,8 @@ test: setup ## the fast layers: unit, property, simulation, real clients
 # Every crate's tests close with a line of their own; this adds them up into one last line.
 TALLY = { print; fflush() } /^test result:/ { passed += $$4; failed += $$6 } END { printf "%d passed, %d failed\n", passed, failed }
 
-kill: build ## kill -9 under load, ROUNDS times (default 200)
-	MILLRACE_BIN=$(BIN) KILL_ROUNDS=$(or $(ROUNDS),200) cargo test -p millrace-clients-tests --test kill -- --nocapture
+kill: build ## kill -9 under load, ROUNDS times (default 200) [VIEWS=1: with views beside]
+	MILLRACE_BIN=$(BIN) KILL_ROUNDS=$(or $(ROUNDS),200) KILL_VIEWS=$(or $(VIEWS),0) cargo test -p millrace-clients-tests --test kill -- --nocapture
 
 kill-views: build ## kill -9 under views that count, sum, join, repartition and keep sessions, ROUNDS times (default 100)
 	MILLRACE_BIN=$(BIN) VIEW_ROUNDS=$(or $(ROUNDS),100) cargo test -p millrace-clients-tests --test views -- --nocapture
@@ -60,8 +60,11 @@ LOAD_OPTIONS = $(if $(ONLY),--only '$(ONLY)') $(if $(SECONDS),--seconds $(SECOND
 conformance: setup ## run a ksqlDB corpus: CORPUS=DIR [OUT=FILE] [GREP=TEXT]
 	cargo run --release -q -p millrace-conformance -- $(CORPUS) $(if $(OUT),--out $(OUT)) $(if $(GREP),--grep '$(GREP)' --failures)
 
-sim: ## simulated crashes: SEEDS=n [FIRST=s] [TRACE=1] [PLANT=ack-before-persist]
-	SEEDS=$(SEEDS) FIRST=$(FIRST) TRACE=$(TRACE) PLANT=$(PLANT) cargo run --release --quiet -p millrace-sim
+sim: setup ## simulated crashes: SEEDS=n [HOURS=24: a whole broker for that long] [FIRST=s] [TRACE=1] [PLANT=ack-before-persist]
+	SEEDS=$(SEEDS) FIRST=$(FIRST) TRACE=$(TRACE) PLANT=$(PLANT) HOURS=$(HOURS) cargo run --release --quiet -p millrace-sim
 
 sim-views: ## the same with views over it: SEEDS=n [FIRST=s] [TRACE=1] [PLANT=cut-before-output|torn-write|ack-before-persist]
 	VIEWS=1 SEEDS=$(SEEDS) FIRST=$(FIRST) TRACE=$(TRACE) PLANT=$(PLANT) cargo run --release --quiet -p millrace-sim
+
+fuzz: build ## hostile bytes for everything that reads any: MINUTES=60 [ONLY=target] [SEED=n]
+	MILLRACE_BIN=$(BIN) MINUTES=$(MINUTES) ONLY=$(ONLY) SEED=$(SEED) cargo run --release --quiet -p millrace-fuzz

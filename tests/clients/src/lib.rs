@@ -5,7 +5,8 @@
 //!
 //! * [`Peer`]: the broker under test. * [`kcat`], [`millrace`]: programs with a time limit. * [`history`]: what was sent,
 //!   acknowledged and read, and the checks on it. * [`load`]: producers and committers for the kill tests.
-//! * [`rest`]: statements and pull queries.
+//! * [`rest`]: statements and pull queries. * [`faulty`]: a broker whose disk does what it is told.
+pub mod faulty;
 pub mod history;
 pub mod load;
 pub mod peer;

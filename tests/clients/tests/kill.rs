@@ -1,9 +1,12 @@
 //! kill -9 under load, again and again: nothing acknowledged is lost, repeated or reordered, and committed group offsets
-//! never go back. `KILL_ROUNDS` says how often (`make kill ROUNDS=200`), `KILL_SEED` repeats a run's pauses.
+//! never go back. `KILL_ROUNDS` says how often (`make kill ROUNDS=200`), `KILL_SEED` repeats a run's pauses; with `KILL_VIEWS=1`
+//! (`make kill ROUNDS=500 VIEWS=1`) views count the same records beside it, and must come to exactly what the log holds.
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use millrace_clients_tests::history::History;
+use millrace_clients_tests::history::{History, Seen};
 use millrace_clients_tests::load::{Committer, Load, committed, read_all};
+use millrace_clients_tests::rest::Rest;
 use millrace_clients_tests::{Peer, fresh, millrace};
 use millrace_harness::Broker;
 
@@ -33,6 +36,7 @@ fn nothing_acknowledged_is_lost_repeated_or_reordered() {
     let make = |topic: &str, more: &[&str]| millrace(&address, &[&["topic", "create", topic, "-p", "2"], more].concat(), "").text();
     make(&plain, &[]);
     make(&compacted, &["-c", "cleanup.policy=compact", "-c", "min.cleanable.dirty.ratio=0.01", "-c", "segment.bytes=1048576"]);
+    let views = (number("KILL_VIEWS", u64::from(rounds <= 5)) == 1).then(|| Counting::start(&broker.http(), &plain, &compacted));
     let committer = Committer::start(&address, &plain, &group);
     let mut history = History::default();
     let mut loads = Vec::new();
@@ -70,12 +74,61 @@ fn nothing_acknowledged_is_lost_repeated_or_reordered() {
     assert!(last > 0, "not one commit was acknowledged");
     let stored = committed(&address, &plain, &group);
     assert!(stored >= last, "the commit of {last} was acknowledged, {stored} is stored");
-    let breaches = history.check(&read_all(&address, &plain, 2));
+    let everything = read_all(&address, &plain, 2);
+    let breaches = history.check(&everything);
     assert!(breaches.is_empty(), "{} of {} acknowledged records: {}", breaches.len(), history.acknowledged(), breaches[..breaches.len().min(20)].join("\n"));
+    if let Some(views) = views {
+        views.check(&address, &everything);
+    }
     let breaches = check_compacted(&kept, &read_all(&address, &compacted, 2));
     assert!(breaches.is_empty(), "the compacted topic: {}", breaches[..breaches.len().min(20)].join("\n"));
     eprintln!("{} and {} records acknowledged, commits up to {last}", history.acknowledged(), kept.acknowledged());
     assert!(history.acknowledged() > 100 * rounds as usize, "hardly any load");
+}
+
+/// Views beside the load: every record of the plain topic counts once, by producer and partition.
+struct Counting(Rest);
+
+impl Counting {
+    fn start(http: &str, plain: &str, compacted: &str) -> Counting {
+        let rest = Rest::new(http.to_owned());
+        rest.run(&format!(
+            "CREATE STREAM sent (k VARCHAR KEY, v VARCHAR) WITH (KAFKA_TOPIC='{plain}', VALUE_FORMAT='DELIMITED');
+             CREATE TABLE counted AS SELECT SPLIT(v, ':')[1] AS name, COUNT(*) AS n, MAX(CAST(SPLIT(v, ':')[2] AS BIGINT)) AS last FROM sent GROUP BY SPLIT(v, ':')[1];
+             CREATE STREAM again WITH (KAFKA_TOPIC='again', VALUE_FORMAT='DELIMITED') AS SELECT k, v FROM sent;
+             CREATE TABLE newest (k VARCHAR PRIMARY KEY, v VARCHAR) WITH (KAFKA_TOPIC='{compacted}', VALUE_FORMAT='DELIMITED');
+             CREATE TABLE kept AS SELECT k, v FROM newest;"
+        ));
+        Counting(rest)
+    }
+
+    fn check(&self, address: &str, everything: &[Seen]) {
+        let mut expected: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        for record in everything {
+            let (name, number) = record.value.rsplit_once(':').expect("the history was checked before");
+            let (count, last) = expected.entry(name.to_owned()).or_default();
+            *count += 1;
+            *last = (*last).max(number.parse().expect("the history was checked before"));
+        }
+        // Views follow behind; they end where the log ends.
+        let mut found = BTreeMap::new();
+        let until = std::time::Instant::now() + Duration::from_secs(300);
+        while found != expected && std::time::Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(500));
+            let rows = self.0.pull("SELECT name, n, last FROM counted;").unwrap_or_default();
+            let row = |row: &Vec<serde_json::Value>| Some((row[0].as_str()?.to_owned(), (row[1].as_i64()?, row[2].as_i64()?)));
+            found = rows.iter().filter_map(row).collect();
+            assert!(found.iter().all(|(name, (count, _))| expected.get(name).is_some_and(|(most, _)| count <= most)), "counted twice: {found:?}, the log holds {expected:?}");
+        }
+        assert_eq!(found, expected, "what the view counted, and what the log holds");
+        let values = |seen: &[Seen]| {
+            let mut values: Vec<(i32, String)> = seen.iter().map(|record| (record.partition, record.value.clone())).collect();
+            values.sort();
+            values
+        };
+        let copied = values(&read_all(address, "again", 2));
+        assert!(copied == values(everything), "the copied topic holds {} records, its source {}", copied.len(), everything.len());
+    }
 }
 
 /// Compaction takes records away, but never the last of a key: all else holds as for a plain topic.
