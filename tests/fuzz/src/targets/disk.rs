@@ -45,6 +45,7 @@ fn settings() -> ShardSettings {
         direct_bytes: 4 << 10,
         turn_bytes_max: 1 << 20,
         checkpoint_ms: 1_000,
+        retention_delay_ms: 1_000,
         retention_check_ms: 1_000,
         clean_check_ms: 1_000,
         clean_map_bytes: 1 << 20,
