@@ -61,7 +61,7 @@ pub async fn launch(world: Arc<dyn World>, views_world: Arc<dyn World>, config: 
     let grpc = bind_optional("grpc.listener", config.grpc.as_ref()).await?;
     let node = Node::start(world.clone(), config, lock, endpoints).await?;
 
-    let views = match views::start(node.clone(), views_world).await {
+    let views = match views::start(node.clone(), views_world, http.as_ref().map(|(_, address)| *address)).await {
         Ok(views) => Some(views),
         // The log must not be held up by what is derived from it.
         Err(error) => {

@@ -1,5 +1,6 @@
 //! What the views ask of the broker: topics, partitions, producer ids, and a place in the metadata log for their commands.
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use millrace_cluster::decide::{Decision, NewTopic, TopicRef, allocate_producer_i
 use millrace_record::Offset;
 use millrace_serve::host::ViewSettings;
 use millrace_serve::run::Plant;
-use millrace_serve::{Answer, Failed, InputId, Outside, Refused, TopicSummary, Views};
+use millrace_serve::{Answer, Consumers, Failed, InputId, Outside, Refused, TopicSummary, Views};
 use millrace_shard::Partition;
-use millrace_sql::catalog::{NewTopic as ViewTopic, Settings};
+use millrace_sql::catalog::{NewTopic as ViewTopic, Settings, properties};
 use millrace_sql::parser::Limits;
 use millrace_world::World;
 use uuid::Uuid;
@@ -20,10 +21,9 @@ use crate::node::Node;
 
 /// Topics that are nobody's data.
 const INTERNAL: &[&str] = &["__", "_millrace_", "_confluent-ksql-"];
-const PUSH_QUERIES_MAX: usize = 1000;
 
-/// Starts the views of a node. `world` is where they run.
-pub async fn start(node: Arc<Node>, world: Arc<dyn World>) -> Result<Arc<Views>, Failed> {
+/// Starts the views of a node. `world` is where they run, `http` where they are asked.
+pub async fn start(node: Arc<Node>, world: Arc<dyn World>, http: Option<SocketAddr>) -> Result<Arc<Views>, Failed> {
     let table = node.config.settings();
     let number = |name: &str| usize::try_from(table.number(name)).unwrap_or(0);
     let limits = Limits {
@@ -31,14 +31,16 @@ pub async fn start(node: Arc<Node>, world: Arc<dyn World>) -> Result<Arc<Views>,
         height_max: number(Limits::HEIGHT_CONFIG),
         text_bytes_max: number(Limits::TEXT_CONFIG),
     };
-    let settings = ViewSettings { memory_bytes: number("views.memory.bytes"), push_queries_max: PUSH_QUERIES_MAX, limits, plant: Plant::Nothing };
     let server: Settings = node.config.ksql_properties().collect();
-    Views::start(Arc::new(Broker { node, world }), settings, server).await
+    let push_queries_max = properties::number(&server, "ksql.max.push.queries").unwrap_or(0.0) as usize;
+    let settings = ViewSettings { memory_bytes: number("views.memory.bytes"), push_queries_max, limits, plant: Plant::Nothing };
+    Views::start(Arc::new(Broker { node, world, http }), settings, server).await
 }
 
 struct Broker {
     node: Arc<Node>,
     world: Arc<dyn World>,
+    http: Option<SocketAddr>,
 }
 
 fn refused(error: impl std::fmt::Display) -> Refused {
@@ -56,6 +58,19 @@ impl Outside for Broker {
 
     fn cluster_id(&self) -> String {
         self.node.cluster.image().cluster_id().map(crate::identity::base64url).unwrap_or_default()
+    }
+
+    fn http_address(&self) -> String {
+        self.http.map_or_else(|| "off".to_string(), |address| address.to_string())
+    }
+
+    fn health(&self) -> Result<(), Refused> {
+        self.node.is_ready().map_err(refused)
+    }
+
+    fn consumers(&self) -> BTreeMap<String, Consumers> {
+        let readers = self.node.coordinators.readers().into_iter();
+        readers.map(|(topic, readers)| (topic, Consumers { members: readers.members, groups: readers.groups })).collect()
     }
 
     fn topics(&self) -> Vec<TopicSummary> {

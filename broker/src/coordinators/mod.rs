@@ -8,6 +8,7 @@
 //! The seats follow the partitions that are open: one that appears is loaded from its log, one that
 //! goes answers everybody who waits.
 mod error;
+mod readers;
 mod render;
 mod seat;
 mod timer;

@@ -12,6 +12,7 @@
 //! * A broken frame, an unknown API or version, a handler's fault: the connection closes, as Kafka's does.
 mod connection;
 mod door;
+pub mod h2c;
 mod inbox;
 mod limits;
 mod listener;

@@ -2,7 +2,7 @@
 use bytes::Bytes;
 use millrace_formats::{ColumnSpec, Side, codec};
 use millrace_record::{BatchBuilder, BatchHeader, Codec, Level, partition_of_key};
-use millrace_shard::{AppendOptions, Appended, Partition};
+use millrace_shard::{AppendOptions, AppendReply, Appended, Partition};
 use millrace_sql::ast::Expression;
 use millrace_sql::expr::{EvalContext, Expr, coerce_literal};
 use millrace_sql::functions::Registry;
@@ -11,7 +11,7 @@ use millrace_sql::schema::{Role, Schema};
 use millrace_sql::types::SqlType;
 use millrace_sql::value::Value;
 
-use crate::Failed;
+use crate::{Failed, Views};
 
 /// A record before it has a place.
 pub struct NewRecord {
@@ -58,8 +58,28 @@ pub fn constant(expression: &Expression, sql_type: &SqlType, functions: &Registr
     }
 }
 
+impl Views {
+    /// A row of typed values as a record of the source's topic. It has its place when this returns, and the reply comes when it
+    /// is committed.
+    pub fn insert_row(&self, source: &DataSource, key: &[Value], value: &[Value]) -> Result<AppendReply, Failed> {
+        let record = NewRecord {
+            key: encode(source, Side::Key, key)?,
+            value: encode(source, Side::Value, value)?,
+            timestamp: self.outside().world().wall_ms(),
+        };
+        begin(&self.topic(&source.topic)?, &record, self.next_number()).map(|(_, reply)| reply)
+    }
+}
+
 /// Appends the record where its key belongs; answers its partition and place.
 pub async fn append(partitions: &[Partition], record: &NewRecord, keyless: u64) -> Result<(i32, Appended), Failed> {
+    let (number, reply) = begin(partitions, record, keyless)?;
+    let appended = reply.await;
+    appended.map(|appended| (number, appended)).map_err(|error| Failed::trouble(format!("Failed to insert values: {error}")))
+}
+
+/// Gives the record its place in the log where its key belongs; the reply comes when it is committed.
+pub fn begin(partitions: &[Partition], record: &NewRecord, keyless: u64) -> Result<(i32, AppendReply), Failed> {
     let count = partitions.len() as i32;
     let number = match &record.key {
         Some(key) => partition_of_key(key, count),
@@ -69,6 +89,6 @@ pub async fn append(partitions: &[Partition], record: &NewRecord, keyless: u64) 
     batch.push(record.timestamp, record.key.as_deref(), record.value.as_deref(), &[]);
     let batch = batch.build();
     let header = BatchHeader::parse(&batch).map_err(|error| Failed::trouble(error.to_string()))?;
-    let appended = partitions[number as usize].append(batch, header, AppendOptions::INTERNAL).await;
-    appended.map(|appended| (number, appended)).map_err(|error| Failed::trouble(format!("Failed to insert values: {error}")))
+    let partition = partitions.get(number as usize).ok_or_else(|| Failed::trouble("the topic has no partition"))?;
+    Ok((number, partition.append(batch, header, AppendOptions::INTERNAL)))
 }

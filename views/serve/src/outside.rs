@@ -27,6 +27,13 @@ pub struct TopicSummary {
     pub internal: bool,
 }
 
+/// Who reads a topic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consumers {
+    pub members: usize,
+    pub groups: usize,
+}
+
 pub trait Outside: Send + Sync + 'static {
     /// Where views run: their own threads, so that no view ever holds up the log.
     fn world(&self) -> Arc<dyn World>;
@@ -37,6 +44,12 @@ pub trait Outside: Send + Sync + 'static {
         Arc::new(Caches::new(memory_bytes))
     }
     fn cluster_id(&self) -> String;
+    /// Where this node's HTTP is reached: `host:port`.
+    fn http_address(&self) -> String;
+    /// Why the broker takes no writes now, if it does not.
+    fn health(&self) -> Result<(), Refused>;
+    /// Members and groups of consumers per topic.
+    fn consumers(&self) -> BTreeMap<String, Consumers>;
     fn topics(&self) -> Vec<TopicSummary>;
     /// In the order of their numbers; all of them open on this node.
     fn partitions(&self, topic: &str) -> Option<Vec<Partition>>;

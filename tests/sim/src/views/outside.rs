@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_record::Offset;
-use millrace_serve::{Answer, InputId, Outside, Refused, TopicSummary};
+use millrace_serve::{Answer, Consumers, InputId, Outside, Refused, TopicSummary};
 use millrace_shard::{Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, ReplicaId, ShardHandle};
 use millrace_sql::catalog::NewTopic;
 use millrace_store::Databases;
@@ -121,6 +121,19 @@ impl Outside for SimOutside {
 
     fn cluster_id(&self) -> String {
         "simulated".into()
+    }
+
+    fn http_address(&self) -> String {
+        "off".into()
+    }
+
+    fn health(&self) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    /// Nobody but views reads here.
+    fn consumers(&self) -> BTreeMap<String, Consumers> {
+        BTreeMap::new()
     }
 
     fn topics(&self) -> Vec<TopicSummary> {

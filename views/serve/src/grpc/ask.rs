@@ -86,7 +86,7 @@ fn list(views: &Arc<Views>, catalog: &Catalog, settings: &Settings, kind: ListKi
                 let (id, name) = (query.plan.id.to_string(), sink.name.to_string());
                 vec![text(id), text("PERSISTENT"), text(state(views, query)), text(name), text(&sink.topic), text(&query.plan.statement)]
             });
-            let passing = views.transient().into_iter().map(|id| vec![text(id), text("PUSH"), text("RUNNING"), Value::Null, Value::Null, Value::Null]);
+            let passing = views.transient().into_iter().map(|(id, _)| vec![text(id), text("PUSH"), text("RUNNING"), Value::Null, Value::Null, Value::Null]);
             table(&columns, lasting.chain(passing))
         }
         ListKind::Functions => {

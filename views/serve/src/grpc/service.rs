@@ -70,7 +70,9 @@ impl Service {
                 result.written = Some(proto::Cut { positions: vec![position] });
             }
             Outcome::Session => {}
-            Outcome::Ask { catalog, settings } => {
+            Outcome::Asserted { topic, exists } => result.message = format!("Topic {topic} {}.", if *exists { "exists" } else { "does not exist" }),
+            Outcome::Closed { query } => result.message = format!("{query} was ended."),
+            Outcome::Ask { catalog, settings, .. } => {
                 let table = ask::answer(&self.views, catalog, settings, &one.located.statement).map_err(status)?;
                 (result.message, result.columns, result.rows) = (table.message, table.columns, table.rows);
             }

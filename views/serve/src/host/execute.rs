@@ -3,13 +3,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::lock::MutexGuard;
 use millrace_engine::Query;
-use millrace_sql::ast::{Located, Statement};
+use millrace_sql::ast::{Located, QueryRef, Statement};
 use millrace_sql::catalog::{Catalog, Decision, Effect, Explanation, NewTopic, NoSchemas, Session, Settings, Topics, decide};
 use millrace_sql::parser::{RawStatement, Variables, parse_raw, split};
 use millrace_sql::plan::QueryId;
 
 use crate::command::Command;
+use crate::host::commands::{CommandStatus, UnderWay, command_id};
 use crate::host::names::kept_id;
 use crate::host::start::{is_kept, is_lasting, whole_source};
 use crate::host::topics::{Answers, BrokerTopics, Noted};
@@ -19,13 +21,17 @@ use crate::{Failed, insert};
 /// What became of one statement.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    Done { effect: Effect, message: String, query: Option<QueryId> },
+    Done { effect: Effect, command: String, message: String, query: Option<QueryId> },
     /// INSERT VALUES: where the record is.
     Inserted { topic: String, partition: i32, offset: i64 },
     /// SET, UNSET, DEFINE, UNDEFINE: they hold for the rest of the text.
     Session,
     /// LIST, DESCRIBE, EXPLAIN ..: whoever asked finds the answer in the catalog that the statement saw.
-    Ask { catalog: Arc<Catalog>, settings: Settings },
+    Ask { catalog: Arc<Catalog>, settings: Settings, variables: Variables },
+    /// ASSERT TOPIC, which held.
+    Asserted { topic: String, exists: bool },
+    /// TERMINATE of a query that would have ended with whoever asked for it.
+    Closed { query: String },
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +50,12 @@ pub struct Stopped {
     pub failed: Failed,
     /// The text of the statement at fault.
     pub statement: String,
+}
+
+/// The right to change the catalog.
+struct Alone<'a> {
+    _under_way: UnderWay<'a>,
+    _lock: MutexGuard<'a, ()>,
 }
 
 /// The broker's topics and those that earlier statements of the same text will make.
@@ -84,13 +96,13 @@ impl Views {
     ) -> Result<Vec<Executed>, Stopped> {
         let whole = |failed: Failed| Stopped { done: Vec::new(), failed, statement: sql.to_string() };
         let raws = split(sql, &self.settings.limits).map_err(|error| whole(error.into()))?;
-        let _alone = self.changing.lock().await;
+        let mut alone = Some(self.alone().await);
         self.check_all(&raws, properties, variables)?;
 
         let (mut settings, mut variables) = (self.session_settings(properties), variables_of(variables));
         let mut done = Vec::new();
         for raw in &raws {
-            match self.execute_one(raw, &mut settings, &mut variables).await {
+            match self.execute_one(raw, &mut settings, &mut variables, &mut alone).await {
                 Ok(executed) => done.push(executed),
                 Err(failed) => return Err(Stopped { done, failed, statement: raw.text.to_string() }),
             }
@@ -143,6 +155,9 @@ impl Views {
         for raw in raws {
             let stopped = |failed: Failed| Stopped { done: Vec::new(), failed, statement: raw.text.to_string() };
             let located = parse_raw(raw, &variables, &self.settings.limits).map_err(|error| stopped(error.into()))?;
+            if self.transient_meant(&located.statement).is_some() {
+                continue;
+            }
             let decision = self.decide(&catalog, &topics, &settings, &located).map_err(stopped)?;
             self.check_can_run(&decision.effect, &settings).map_err(stopped)?;
             topics.follow(&decision.effect);
@@ -166,8 +181,29 @@ impl Views {
         Ok(decide(&session, located)?)
     }
 
-    async fn execute_one(self: &Arc<Self>, raw: &RawStatement<'_>, settings: &mut Settings, variables: &mut Variables) -> Result<Executed, Failed> {
+    async fn alone(&self) -> Alone<'_> {
+        let lock = self.changing.lock().await;
+        Alone { _under_way: self.commands.begin(self.outside.world().now()), _lock: lock }
+    }
+
+    /// The catalog does not know the queries that end with whoever asked for them.
+    fn transient_meant(&self, statement: &Statement) -> Option<String> {
+        let Statement::Terminate(QueryRef::Id(id)) = statement else { return None };
+        self.transient.lock().keys().find(|known| known.eq_ignore_ascii_case(id)).cloned()
+    }
+
+    async fn execute_one<'a>(
+        self: &'a Arc<Self>,
+        raw: &RawStatement<'_>,
+        settings: &mut Settings,
+        variables: &mut Variables,
+        alone: &mut Option<Alone<'a>>,
+    ) -> Result<Executed, Failed> {
         let located = parse_raw(raw, variables, &self.settings.limits)?;
+        if let Some(query) = self.transient_meant(&located.statement) {
+            self.close(&query);
+            return Ok(Executed { located, outcome: Outcome::Closed { query }, warnings: Vec::new(), sequence: None });
+        }
         let (Decision { effect, warnings }, topics) = {
             let noted = Noted::new(BrokerTopics(&*self.outside));
             let decision = self.decide(&self.catalog(), &noted, settings, &located)?;
@@ -185,11 +221,21 @@ impl Views {
                 let (partition, appended) = insert::append(&self.topic(topic)?, &record, self.next_number()).await?;
                 Outcome::Inserted { topic: topic.clone(), partition, offset: appended.base_offset.0 }
             }
-            Effect::Ask => Outcome::Ask { catalog: self.catalog(), settings: settings.clone() },
+            Effect::Ask => match &located.statement {
+                Statement::AssertTopic { topic, exists, properties, timeout } => {
+                    // It may take its time, and changes nothing: others go on.
+                    *alone = None;
+                    self.assert_topic(topic, *exists, properties, timeout.as_ref()).await?;
+                    *alone = Some(self.alone().await);
+                    Outcome::Asserted { topic: topic.clone(), exists: *exists }
+                }
+                _ => Outcome::Ask { catalog: self.catalog(), settings: settings.clone(), variables: variables.clone() },
+            },
             Effect::Push(_) | Effect::Pull(_) => {
                 return Err(Failed::statement("The following statement types should be issued to the websocket endpoint '/query': SELECT"));
             }
             lasting => {
+                let command = command_id(lasting, &self.catalog());
                 if is_lasting(&located.statement, lasting) {
                     sequence = Some(self.carry_out(lasting, &located, settings, topics).await?);
                 }
@@ -197,7 +243,12 @@ impl Views {
                     Effect::StartQuery { plan, .. } => Some(plan.id.clone()),
                     _ => None,
                 };
-                Outcome::Done { message: message_of(lasting), effect: effect.clone(), query }
+                let message = message_of(lasting);
+                if sequence.is_some() {
+                    let status = CommandStatus { message: message.clone(), query: query.as_ref().map(ToString::to_string) };
+                    self.commands.carried_out(command.clone(), status);
+                }
+                Outcome::Done { message, command, effect: effect.clone(), query }
             }
         };
         Ok(Executed { located, outcome, warnings, sequence })
@@ -333,7 +384,7 @@ fn full_name(name: &str) -> String {
     name.strip_prefix("ksql.streams.").unwrap_or(name).to_string()
 }
 
-fn message_of(effect: &Effect) -> String {
+pub(super) fn message_of(effect: &Effect) -> String {
     match effect {
         Effect::CreateSource { source, replaces: false, .. } => match source.is_table() {
             true => "Table created".into(),

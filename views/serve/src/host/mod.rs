@@ -1,8 +1,11 @@
 //! The views of a node: what is declared, what runs, and everything that can be asked of it.
+mod assert;
+mod commands;
 mod execute;
 mod follow;
 mod names;
 mod plan;
+mod print;
 mod processing_log;
 mod query;
 mod reconcile;
@@ -13,7 +16,7 @@ mod topics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use millrace_engine::state::{Cut, StoreError};
@@ -28,8 +31,10 @@ use millrace_store::RowBudget;
 use parking_lot::Mutex;
 
 pub use execute::{Executed, Outcome, Stopped, is_query};
+pub use commands::{CommandStatus, Health};
 pub use follow::{Following, TaskStatus};
 use follow::Memory;
+pub use print::{PrintAsk, Printing};
 pub use query::Selected;
 pub use reconcile::QueryState;
 use processing_log::{LogSettings, ProcessingLog};
@@ -37,6 +42,7 @@ use reconcile::{Known, Trouble, reconcile_forever};
 
 use crate::Outside;
 use crate::command::Command;
+use crate::host::commands::Commands;
 use crate::run::{Cell, Plant, Stop};
 
 /// Why something was not done.
@@ -105,6 +111,15 @@ struct Started {
     topics: BTreeMap<String, Vec<GroupId>>,
 }
 
+/// A query that ends with whoever asked for it.
+#[derive(Clone)]
+pub struct Transient {
+    pub statement: String,
+    /// Over a stream up to its present end, not on and on.
+    pub finite: bool,
+    stop: Stop,
+}
+
 pub struct Views {
     outside: Arc<dyn Outside>,
     functions: &'static Registry,
@@ -124,7 +139,10 @@ pub struct Views {
     troubles: Mutex<BTreeMap<QueryId, Trouble>>,
     stopping: AtomicBool,
     log: Arc<ProcessingLog>,
-    transient: Mutex<BTreeMap<String, Stop>>,
+    transient: Mutex<BTreeMap<String, Transient>>,
+    /// Push queries and PRINTs that run.
+    pushing: Arc<AtomicUsize>,
+    commands: Commands,
     numbers: AtomicU64,
 }
 
@@ -147,6 +165,8 @@ impl Views {
             stopping: AtomicBool::new(false),
             log,
             transient: Mutex::default(),
+            pushing: Arc::default(),
+            commands: Commands::default(),
             numbers: AtomicU64::new(0),
         });
         views.restore().await?;
@@ -162,7 +182,7 @@ impl Views {
 
     /// Ends every query, with its state written back.
     pub async fn stop(&self) {
-        let stops: Vec<Stop> = self.transient.lock().values().cloned().collect();
+        let stops: Vec<Stop> = self.transient.lock().values().map(|query| query.stop.clone()).collect();
         stops.iter().for_each(Stop::ask);
         self.stopping.store(true, Ordering::Release);
         let _alone = self.changing.lock().await;
@@ -203,15 +223,26 @@ impl Views {
         self.repartitions.lock().get(id).map(|started| started.following.clone())
     }
 
+    /// What runs for a query before its own tasks: the stages that bring its rows to their keys.
+    pub fn stages(&self, id: &QueryId) -> Vec<Arc<Following>> {
+        let command = self.starts.lock().get(id).cloned();
+        command.iter().flat_map(|command| &command.repartitions).filter_map(|stage| self.repartition(&stage.id)).collect()
+    }
+
     /// Transient queries by id.
-    pub fn transient(&self) -> Vec<String> {
-        self.transient.lock().keys().cloned().collect()
+    pub fn transient(&self) -> BTreeMap<String, Transient> {
+        self.transient.lock().clone()
+    }
+
+    /// Persistent queries that run here.
+    pub fn running(&self) -> Vec<QueryId> {
+        self.running.lock().keys().cloned().collect()
     }
 
     /// Ends a transient query; `false` if there is none of that id.
     pub fn close(&self, id: &str) -> bool {
-        let stop = self.transient.lock().remove(id);
-        stop.inspect(Stop::ask).is_some()
+        let query = self.transient.lock().remove(id);
+        query.inspect(|query| query.stop.ask()).is_some()
     }
 
     /// A source by the name that a program gives: as it is, or folded to upper case as SQL would.
@@ -290,7 +321,7 @@ impl Views {
         answer.await.unwrap_or_else(|_| Err(Failed::trouble("the work was given up: the node stops, or the log says why")))
     }
 
-    fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 

@@ -12,7 +12,7 @@ use millrace_sql::schema::Schema;
 
 use crate::host::plan::{is_stateful, table_topics};
 use crate::host::topics::BrokerTopics;
-use crate::host::Views;
+use crate::host::{Transient, Views};
 use crate::push::{Ended, Feed, From, Subscription};
 use crate::run::{Cell, Input, Plant, RunError, Runner, SharedStore, Stop, ViewStore};
 use crate::{Failed, PullAnswer};
@@ -84,32 +84,26 @@ impl Views {
                 let look = move || crate::pull::pull(&plan, &cells, functions, &context);
                 Ok(Selected::Rows(if quick { look()? } else { self.aside(look).await? }))
             }
-            Effect::Pull(plan) => Ok(Selected::Finite(self.read_stream(&plan, &settings)?)),
+            Effect::Pull(plan) => Ok(Selected::Finite(self.read_stream(&plan, &settings, &located.text)?)),
             Effect::Push(plan) => {
                 let from = from.unwrap_or_else(|| match settings.get("auto.offset.reset") {
                     Some(value) if value.eq_ignore_ascii_case("earliest") => From::Earliest,
                     _ => From::Latest,
                 });
-                Ok(Selected::Endless(self.subscribe(&plan, from, &settings)?))
+                Ok(Selected::Endless(self.subscribe(&plan, from, &settings, &located.text)?))
             }
             _ => Err(Failed::statement("only SELECT statements can be queried")),
         }
     }
 
     /// Everything that the stream holds now.
-    fn read_stream(self: &Arc<Self>, plan: &PullPlan, settings: &Settings) -> Result<Subscription, Failed> {
-        self.transient_query("transient", &plan.root, &plan.schema, plan.limit, From::Earliest, true, settings)
+    fn read_stream(self: &Arc<Self>, plan: &PullPlan, settings: &Settings, statement: &str) -> Result<Subscription, Failed> {
+        self.transient_query("transient", &plan.root, &plan.schema, plan.limit, From::Earliest, true, settings, statement)
     }
 
-    fn subscribe(self: &Arc<Self>, plan: &PushPlan, from: From, settings: &Settings) -> Result<Subscription, Failed> {
-        if self.transient.lock().len() >= self.settings.push_queries_max {
-            return Err(Failed::Busy(format!(
-                "Not executing push query: the limit of {} running push queries has been reached (ksql.max.push.queries)",
-                self.settings.push_queries_max
-            )));
-        }
+    fn subscribe(self: &Arc<Self>, plan: &PushPlan, from: From, settings: &Settings, statement: &str) -> Result<Subscription, Failed> {
         let kind = if is_scalable(&plan.root, &from, settings) { SCALABLE } else { "transient" };
-        self.transient_query(kind, &plan.root, &plan.schema, plan.limit, from, false, settings)
+        self.transient_query(kind, &plan.root, &plan.schema, plan.limit, from, false, settings, statement)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one query's description")]
@@ -122,7 +116,9 @@ impl Views {
         from: From,
         finite: bool,
         settings: &Settings,
+        statement: &str,
     ) -> Result<Subscription, Failed> {
+        let place = self.place()?;
         let query = self.compile(settings, |engine| Query::transient(root, engine))?;
         let (mut inputs, mut warm) = (Vec::new(), Vec::new());
         let (mut begin, mut read) = (Cut::default(), Vec::new());
@@ -183,9 +179,10 @@ impl Views {
             kept_at: self.outside.world().now(),
             on_log: Arc::new(move |event| log.note(&name, event)),
         };
-        self.transient.lock().insert(id.clone(), stop.clone());
+        self.transient.lock().insert(id.clone(), Transient { statement: statement.to_string(), finite, stop: stop.clone() });
         let (views, registered, stopped) = (Arc::downgrade(self), id.clone(), stop.clone());
         self.outside.world().spawn(Box::pin(async move {
+            let _place = place;
             let why = match runner.run().await {
                 Err(error @ RunError::Removed { .. }) => Some(Ended::Gone(error.to_string())),
                 Err(error) => Some(Ended::Trouble(error.to_string())),

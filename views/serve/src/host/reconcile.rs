@@ -122,9 +122,7 @@ impl Views {
         if let Some(trouble) = self.troubles.lock().get(id) {
             return QueryState::Error { reason: trouble.reason.clone(), since_ms: trouble.since_ms };
         }
-        let command = self.starts.lock().get(id).cloned();
-        let stages = command.iter().flat_map(|command| &command.repartitions).filter_map(|stage| self.repartition(&stage.id));
-        let failure = self.following(id).into_iter().chain(stages).find_map(|following| following.failure());
+        let failure = self.following(id).into_iter().chain(self.stages(id)).find_map(|following| following.failure());
         match failure {
             Some((reason, since_ms)) => QueryState::Error { reason, since_ms },
             None => QueryState::Running,
@@ -133,9 +131,7 @@ impl Views {
 
     /// Records of a query's inputs that retention or somebody's hand removed before it had read them, since the start.
     pub fn lost(&self, id: &QueryId) -> u64 {
-        let command = self.starts.lock().get(id).cloned();
-        let stages = command.iter().flat_map(|command| &command.repartitions).filter_map(|stage| self.repartition(&stage.id));
-        let cells = self.following(id).into_iter().chain(stages).flat_map(|following| following.cells().unwrap_or_default());
+        let cells = self.following(id).into_iter().chain(self.stages(id)).flat_map(|following| following.cells().unwrap_or_default());
         cells.map(|cell| cell.progress().lost).sum()
     }
 

@@ -13,6 +13,8 @@ use millrace_sql::plan::{DataSource, PersistentPlan, QueryId, SourceColumn, Sour
 
 use crate::Failed;
 use crate::command::{Command, Repartition};
+use crate::host::commands::{CommandStatus, command_id};
+use crate::host::execute::message_of;
 use crate::host::follow::{Following, TaskSpec};
 use crate::host::names::{kept_id, safe, scheduled};
 use crate::host::plan::{Layout, table_topics};
@@ -31,12 +33,19 @@ impl Views {
                 Err(error) => {
                     // It was accepted once, by another version of this program or on top of what did not hold itself.
                     tracing::error!(statement = command.sql, %error, "a statement no longer holds and is passed over");
+                    self.commands.pass_over();
                     continue;
                 }
             };
             known.note(&effect, &command);
             self.note_start(&effect, &command);
-            let mut catalog = (*self.catalog()).clone();
+            let before = self.catalog();
+            let query = match &effect {
+                Effect::StartQuery { plan, .. } => Some(plan.id.to_string()),
+                _ => None,
+            };
+            self.commands.carried_out(command_id(&effect, &before), CommandStatus { message: message_of(&effect), query });
+            let mut catalog = (*before).clone();
             catalog.apply(&effect);
             self.catalog.store(Arc::new(catalog));
         }
@@ -286,7 +295,7 @@ impl Views {
         }
     }
 
-    pub(super) fn topic(&self, name: &str) -> Result<Vec<millrace_shard::Partition>, Failed> {
+    pub(crate) fn topic(&self, name: &str) -> Result<Vec<millrace_shard::Partition>, Failed> {
         self.outside.partitions(name).ok_or_else(|| Failed::trouble(format!("Kafka topic does not exist: {name}")))
     }
 }

@@ -1,72 +1,63 @@
-//! LIST, DESCRIBE, EXPLAIN, ASSERT TOPIC: what is asked of the catalog and of the node.
+//! LIST and DESCRIBE FUNCTION: what is asked of the catalog and of the node.
 use std::sync::Arc;
 
-use millrace_sql::ast::{ListKind, PropertyValue, Statement};
-use millrace_sql::catalog::{Catalog, RunningQuery, Settings};
+use millrace_sql::ast::{ListKind, Statement};
+use millrace_sql::catalog::{Catalog, properties};
 use millrace_sql::error::SqlError;
+use millrace_sql::expr::sql_type_of;
 use millrace_sql::functions::FunctionInfo;
-use millrace_sql::name::Name;
-use millrace_sql::plan::DataSource;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
-use crate::host::QueryState;
-use crate::rest::json::field;
+use crate::outside::TopicSummary;
+use crate::rest::describe;
+use crate::rest::entity::Asked;
+use crate::rest::json::schema;
 use crate::{Failed, Views};
 
-pub fn answer(views: &Arc<Views>, catalog: &Catalog, settings: &Settings, statement: &Statement) -> Result<Option<Json>, Failed> {
+pub fn answer(views: &Arc<Views>, asked: &Asked<'_>, statement: &Statement) -> Result<Option<Json>, Failed> {
+    let catalog = asked.catalog;
     Ok(Some(match statement {
-        Statement::List { kind, extended } => list(views, catalog, settings, *kind, *extended)?,
-        Statement::Describe { name, extended, .. } => json!({
-            "@type": "sourceDescription", "sourceDescription": describe(views, catalog, known(catalog, name)?, *extended),
-        }),
-        Statement::DescribeStreams { extended } => descriptions(views, catalog, false, *extended),
-        Statement::DescribeTables { extended } => descriptions(views, catalog, true, *extended),
+        Statement::List { kind, extended } => list(views, asked, *kind, *extended)?,
+        Statement::Describe { name, extended, .. } => describe::source(views, catalog, name, *extended)?,
+        Statement::DescribeStreams { extended } => describe::sources(views, catalog, false, *extended),
+        Statement::DescribeTables { extended } => describe::sources(views, catalog, true, *extended),
         Statement::DescribeFunction { name } => {
             let found = views.functions().describe(name).ok_or_else(|| Failed::statement(format!("Can't find any functions with the name '{name}'")))?;
             function(&found)
         }
-        Statement::Explain { query, statement } => explain(views, catalog, settings, query.as_deref(), statement.as_deref())?,
-        Statement::AssertTopic { topic, exists, properties, .. } => {
-            assert_topic(views, topic, *exists, properties.get("PARTITIONS"))?;
-            json!({ "@type": "assert_topic", "topicName": topic, "exists": exists })
-        }
+        Statement::Explain { query, statement } => describe::explained(views, asked, query.as_deref(), statement.as_deref())?,
         Statement::AssertSchema { .. } => {
             return Err(Failed::Statement(SqlError::unsupported("ASSERT SCHEMA needs a schema registry, and none is configured")));
         }
         Statement::AssertSource(_) | Statement::AssertValues(_) => {
             return Err(Failed::Statement(SqlError::unsupported("ASSERT STREAM, TABLE and VALUES belong to test scripts; a server does not run them")));
         }
-        Statement::DescribeConnector { .. } => return Err(connect()),
+        Statement::DescribeConnector { .. } => {
+            let said = "there is no Connect cluster behind this server: run the capture sidecars instead";
+            return Err(Failed::Statement(SqlError::unsupported(said)));
+        }
         _ => return Ok(None),
     }))
 }
 
-fn connect() -> Failed {
-    Failed::Statement(SqlError::unsupported("there is no Connect cluster behind this server: run the capture sidecars instead"))
-}
-
-fn known<'a>(catalog: &'a Catalog, name: &Name) -> Result<&'a Arc<DataSource>, Failed> {
-    let missing = || Failed::statement(format!("Could not find STREAM/TABLE '{name}' in the Metastore"));
-    catalog.source(name).ok_or_else(missing)
-}
-
-fn list(views: &Arc<Views>, catalog: &Catalog, settings: &Settings, kind: ListKind, extended: bool) -> Result<Json, Failed> {
+fn list(views: &Arc<Views>, asked: &Asked<'_>, kind: ListKind, extended: bool) -> Result<Json, Failed> {
+    let catalog = asked.catalog;
     Ok(match kind {
-        ListKind::Streams if extended => descriptions(views, catalog, false, true),
-        ListKind::Tables if extended => descriptions(views, catalog, true, true),
+        ListKind::Streams if extended => describe::sources(views, catalog, false, true),
+        ListKind::Tables if extended => describe::sources(views, catalog, true, true),
         ListKind::Streams => json!({ "@type": "streams", "streams": sources(catalog, false) }),
         ListKind::Tables => json!({ "@type": "tables", "tables": sources(catalog, true) }),
-        ListKind::Topics { all } => {
-            let shown = views.outside().topics().into_iter().filter(|topic| all || !(topic.internal || topic.name.starts_with('_')));
-            let topics: Vec<Json> = shown.map(|topic| json!({ "name": topic.name, "replicaInfo": topic.replicas })).collect();
-            json!({ "@type": "kafka_topics", "topics": topics })
-        }
+        ListKind::Topics { all } => topics(views, all, extended),
+        ListKind::Queries if extended => describe::queries(views, asked)?,
         ListKind::Queries => {
-            let queries: Vec<Json> = catalog.queries().map(|query| running(views, query)).collect();
-            let transient = views.transient().into_iter().map(|id| {
-                json!({ "queryString": "", "sinks": [], "sinkKafkaTopics": [], "id": id, "statusCount": { "RUNNING": 1 }, "queryType": "PUSH", "state": "RUNNING:1" })
+            let persistent = catalog.queries().map(|query| describe::running(views, query));
+            let transient = views.transient().into_iter().map(|(id, query)| {
+                json!({
+                    "queryString": query.statement, "sinks": [], "sinkKafkaTopics": [], "id": id, "statusCount": { "RUNNING": 1 },
+                    "queryType": if query.finite { "PULL" } else { "PUSH" }, "state": "RUNNING:1",
+                })
             });
-            json!({ "@type": "queries", "queries": queries.into_iter().chain(transient).collect::<Vec<_>>() })
+            json!({ "@type": "queries", "queries": persistent.chain(transient).collect::<Vec<_>>() })
         }
         ListKind::Functions => {
             let functions = views.functions().list();
@@ -77,21 +68,21 @@ fn list(views: &Arc<Views>, catalog: &Catalog, settings: &Settings, kind: ListKi
             json!({ "@type": "function_names", "functions": functions })
         }
         ListKind::Types => {
-            let types: serde_json::Map<String, Json> =
-                catalog.types().map(|(name, of)| (name.to_string(), json!({ "type": of.to_string(), "fields": null, "memberSchema": null }))).collect();
+            let mut types = Map::new();
+            for (name, of) in catalog.types() {
+                let of = sql_type_of(of).map_err(|error| Failed::statement(error.to_string()))?;
+                types.insert(name.to_string(), schema(&of));
+            }
             json!({ "@type": "type_list", "types": types })
         }
-        ListKind::Properties => {
-            let own = views.server_settings();
-            let properties: Vec<Json> = settings
-                .iter()
-                .map(|(name, value)| json!({ "name": name, "scope": "KSQL", "value": value, "editable": true, "level": "QUERY" }))
-                .collect();
-            let changed: Vec<&str> = settings.iter().filter(|(name, value)| own.get(name) != Some(*value)).map(|(name, _)| name).collect();
-            json!({ "@type": "properties", "properties": properties, "overwrittenProperties": changed, "defaultProperties": [] })
+        ListKind::Properties => properties(views, asked),
+        ListKind::Variables => {
+            let variables: Vec<Json> = asked.variables.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+            json!({ "@type": "variables", "variables": variables })
         }
-        ListKind::Variables => json!({ "@type": "variables", "variables": [] }),
-        ListKind::Connectors(_) | ListKind::ConnectorPlugins => return Err(connect()),
+        // There is no Connect cluster behind this server, so there are none.
+        ListKind::Connectors(_) => json!({ "@type": "connector_list", "connectors": [] }),
+        ListKind::ConnectorPlugins => json!({ "@type": "connector_plugins_list", "connectorsPlugins": [] }),
     })
 }
 
@@ -108,84 +99,37 @@ fn sources(catalog: &Catalog, table: bool) -> Vec<Json> {
         .collect()
 }
 
-fn descriptions(views: &Arc<Views>, catalog: &Catalog, table: bool, extended: bool) -> Json {
-    let shown = catalog.sources().filter(|source| source.is_table() == table);
-    let all: Vec<Json> = shown.map(|source| describe(views, catalog, source, extended)).collect();
-    json!({ "@type": "source_descriptions", "sourceDescriptions": all })
+fn topics(views: &Arc<Views>, all: bool, extended: bool) -> Json {
+    let hidden = |topic: &TopicSummary| topic.internal || topic.name == "_schemas" || topic.name.starts_with("_confluent");
+    let consumers = if extended { views.outside().consumers() } else { Default::default() };
+    let shown = views.outside().topics().into_iter().filter(|topic| all || !hidden(topic)).map(|topic| {
+        let mut entry = json!({ "name": topic.name, "replicaInfo": topic.replicas });
+        if extended {
+            let readers = consumers.get(&topic.name).copied().unwrap_or_default();
+            entry["consumerCount"] = json!(readers.members);
+            entry["consumerGroupCount"] = json!(readers.groups);
+        }
+        entry
+    });
+    let topics: Vec<Json> = shown.collect();
+    json!({ "@type": if extended { "kafka_topics_extended" } else { "kafka_topics" }, "topics": topics })
 }
 
-fn describe(views: &Arc<Views>, catalog: &Catalog, source: &DataSource, extended: bool) -> Json {
-    let fields: Vec<Json> =
-        source.schema.columns().iter().map(|column| field(column.name.as_str(), &column.sql_type, Some(&column.role))).collect();
-    let all = |queries: &mut dyn Iterator<Item = &RunningQuery>| queries.map(|query| running(views, query)).collect::<Vec<_>>();
-    let partitions = views.outside().partitions(&source.topic).map_or(0, |partitions| partitions.len());
-    let replication = views.outside().topics().iter().find(|topic| topic.name == source.topic).and_then(|topic| topic.replicas.first().copied());
-    json!({
-        "name": source.name.to_string(),
-        "windowType": source.window.map(|window| window.window_type.to_string()),
-        "readQueries": all(&mut catalog.readers(&source.name)),
-        "writeQueries": all(&mut catalog.writers(&source.name)),
-        "fields": fields,
-        "type": source.kind.to_string(),
-        "timestamp": source.timestamp.as_ref().map_or("", |timestamp| timestamp.column.as_str()),
-        "statistics": "", "errorStats": "",
-        "extended": extended,
-        "keyFormat": source.key_format.format.name(),
-        "valueFormat": source.value_format.format.name(),
-        "topic": source.topic,
-        "partitions": if extended { partitions } else { 0 },
-        "replication": if extended { replication.unwrap_or(0) } else { 0 },
-        "statement": source.statement,
-        "queryOffsetSummaries": [], "sourceConstraints": [],
-        "clusterStatistics": [], "clusterErrorStats": [],
-    })
-}
-
-fn running(views: &Arc<Views>, query: &RunningQuery) -> Json {
-    let plan = &query.plan;
-    let state = views.query_state(&plan.id).word();
-    json!({
-        "queryString": plan.statement,
-        "sinks": [plan.sink.source.name.to_string()],
-        "sinkKafkaTopics": [plan.sink.source.topic],
-        "id": plan.id.to_string(),
-        "statusCount": { state: 1 },
-        "queryType": "PERSISTENT",
-        "state": format!("{state}:1"),
-    })
-}
-
-fn explain(views: &Arc<Views>, catalog: &Catalog, settings: &Settings, query: Option<&str>, statement: Option<&Statement>) -> Result<Json, Failed> {
-    let explained = views.explain(catalog, settings, query, statement)?;
-    let fields: Vec<Json> =
-        explained.schema.columns().iter().map(|column| field(column.name.as_str(), &column.sql_type, Some(&column.role))).collect();
-    let state = explained.id.as_ref().map(|id| views.query_state(id));
-    let mut errors: Vec<Json> = match &state {
-        Some(QueryState::Error { reason, since_ms }) => vec![json!({ "timestamp": since_ms, "errorMessage": reason, "type": "UNKNOWN" })],
-        _ => Vec::new(),
+/// What holds: the table's defaults under the server's file under the session.
+fn properties(views: &Arc<Views>, asked: &Asked<'_>) -> Json {
+    let own = views.server_settings();
+    let shown = |name: &str, value: &str| {
+        let known = properties::find(name);
+        let server = known.is_some_and(|property| property.scope == properties::Scope::Server);
+        let scope = if name.starts_with("ksql.") { "KSQL" } else { "KAFKA_STREAMS" };
+        json!({ "name": name, "scope": scope, "value": value, "editable": !server, "level": if server { "SERVER" } else { "QUERY" } })
     };
-    let lost = explained.id.as_ref().map_or(0, |id| views.lost(id));
-    if lost > 0 {
-        let message = format!("{lost} records of its inputs were removed before the query had read them");
-        errors.push(json!({ "timestamp": views.outside().world().wall_ms(), "errorMessage": message, "type": "SYSTEM" }));
-    }
-    Ok(json!({ "@type": "queryDescription", "queryDescription": {
-        "id": explained.id.map(|id| id.to_string()).unwrap_or_default(),
-        "statementText": explained.statement,
-        "windowType": null,
-        "fields": fields,
-        "sources": explained.sources.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "sinks": explained.sink.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "topology": explained.plan,
-        "executionPlan": explained.plan,
-        "overriddenProperties": {},
-        "ksqlHostQueryStatus": {},
-        "queryType": "PERSISTENT",
-        "queryErrors": errors, "tasksMetadata": [],
-        // A statement that does not run has no state.
-        "state": state.map(|state| state.word()),
-        "consumerGroupId": "",
-    }}))
+    let table = properties::PROPERTIES.iter().filter(|property| asked.settings.get(property.name).is_none());
+    let listed = asked.settings.iter().map(|(name, value)| shown(name, value));
+    let all: Vec<Json> = listed.chain(table.clone().map(|property| shown(property.name, property.default))).collect();
+    let changed: Vec<&str> = asked.settings.iter().filter(|(name, value)| own.get(name) != Some(*value)).map(|(name, _)| name).collect();
+    let defaults: Vec<&str> = table.map(|property| property.name).collect();
+    json!({ "@type": "properties", "properties": all, "overwrittenProperties": changed, "defaultProperties": defaults })
 }
 
 fn function(found: &FunctionInfo) -> Json {
@@ -205,27 +149,4 @@ fn function(found: &FunctionInfo) -> Json {
         "@type": "describe_function", "name": found.name, "description": found.about, "author": "", "version": "", "path": "internal",
         "functions": overloads, "type": found.kind.name(),
     })
-}
-
-/// The topic is there (or not), and has as many partitions as said.
-fn assert_topic(views: &Views, topic: &str, exists: bool, partitions: Option<&PropertyValue>) -> Result<(), Failed> {
-    let found = views.outside().partitions(topic);
-    match (found, exists) {
-        (None, true) => Err(Failed::Assertion(format!("Topic {topic} does not exist"))),
-        (Some(_), false) => Err(Failed::Assertion(format!("Topic {topic} exists"))),
-        (None, false) => Ok(()),
-        (Some(found), true) => {
-            let wanted: Option<usize> = match partitions {
-                Some(PropertyValue::Number(text) | PropertyValue::String(text)) => text.parse().ok(),
-                _ => None,
-            };
-            match wanted {
-                Some(wanted) if wanted != found.len() => Err(Failed::Assertion(format!(
-                    "Mismatched configuration for topic {topic}: For config partitions, expected {wanted} got {}",
-                    found.len()
-                ))),
-                _ => Ok(()),
-            }
-        }
-    }
 }

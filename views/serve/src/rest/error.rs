@@ -1,5 +1,5 @@
 //! Errors with ksqlDB's bodies and codes: `error_code` is the HTTP status times 100, plus a number of its own.
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use millrace_sql::error::ErrorKind;
@@ -7,16 +7,22 @@ use serde_json::{Value as Json, json};
 
 use crate::Failed;
 use crate::host::Stopped;
-
-pub const KSQL_JSON: &str = "application/vnd.ksql.v1+json";
+use crate::rest::accept::{ENTITIES, KSQL_JSON, choose};
 
 pub const BAD_REQUEST: u32 = 40000;
 pub const BAD_STATEMENT: u32 = 40001;
 pub const QUERY_ENDPOINT: u32 = 40002;
 pub const MAX_PUSH_QUERIES: u32 = 40003;
+pub const HTTP2_ONLY: u32 = 40004;
 pub const NOT_FOUND: u32 = 40400;
+pub const WRONG_METHOD: u32 = 40500;
+pub const NOT_ACCEPTABLE: u32 = 40600;
+pub const REQUEST_TIMEOUT: u32 = 40800;
+pub const TOO_LARGE: u32 = 41300;
 pub const ASSERTION_FAILED: u32 = 41700;
+pub const TOO_MANY: u32 = 42900;
 pub const SERVER_ERROR: u32 = 50000;
+pub const COMMAND_TIMEOUT: u32 = 50301;
 
 pub struct RestError {
     code: u32,
@@ -35,12 +41,20 @@ impl RestError {
         RestError { code, body }
     }
 
+    pub fn malformed(error: &serde_json::Error) -> RestError {
+        RestError::generic(BAD_REQUEST, format!("Malformed JSON in request: {error}"))
+    }
+
     pub fn stopped(stopped: &Stopped, entities: Vec<Json>) -> RestError {
         let (code, message) = coded(&stopped.failed);
         if code == SERVER_ERROR {
             return RestError::generic(code, message);
         }
         RestError::statement(code, &message, &stopped.statement, entities)
+    }
+
+    pub fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
     }
 
     /// For the middle of a stream of rows.
@@ -84,11 +98,10 @@ impl IntoResponse for RestError {
     }
 }
 
-/// A body of the API's own content type, or plain JSON for those who ask for that.
-pub fn answer(accept: Option<&str>, body: &Json) -> Response {
-    let kind = match accept {
-        Some(accept) if accept.contains("application/json") && !accept.contains("vnd.ksql") => "application/json",
-        _ => KSQL_JSON,
-    };
-    ([(CONTENT_TYPE, kind)], body.to_string()).into_response()
+/// A body of the content type that the client asked for.
+pub fn answer(headers: &HeaderMap, body: impl FnOnce() -> Json) -> Response {
+    match choose(headers, ENTITIES) {
+        Ok(kind) => ([(CONTENT_TYPE, kind)], body().to_string()).into_response(),
+        Err(error) => error.into_response(),
+    }
 }

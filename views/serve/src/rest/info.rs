@@ -1,11 +1,12 @@
-//! What a server says of itself.
+//! What a server says of itself, and of the commands that it carried out.
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
-use axum::http::header::{ACCEPT, LOCATION};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use millrace_sql::catalog::properties;
+use serde_json::{Map, Value as Json, json};
 
 use crate::Views;
 use crate::rest::VERSION;
@@ -15,78 +16,48 @@ pub async fn root() -> Response {
     (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, "/info")]).into_response()
 }
 
-pub fn accept(headers: &HeaderMap) -> Option<&str> {
-    headers.get(ACCEPT).and_then(|value| value.to_str().ok())
-}
-
 pub async fn info(State(views): State<Arc<Views>>, headers: HeaderMap) -> Response {
-    let body = json!({ "KsqlServerInfo": {
-        "version": VERSION,
-        "kafkaClusterId": views.outside().cluster_id(),
-        "ksqlServiceId": views.service_id(),
-        "serverStatus": "RUNNING",
-    }});
-    answer(accept(&headers), &body)
-}
-
-pub async fn healthcheck(headers: HeaderMap) -> Response {
-    let healthy = json!({ "isHealthy": true });
-    let body = json!({
-        "isHealthy": true,
-        "details": { "metastore": healthy, "kafka": healthy, "commandRunner": healthy },
-        "serverState": "READY",
-    });
-    answer(accept(&headers), &body)
+    answer(&headers, || {
+        json!({ "KsqlServerInfo": {
+            "version": VERSION,
+            "kafkaClusterId": views.outside().cluster_id(),
+            "ksqlServiceId": views.service_id(),
+            "serverStatus": if views.health().commands { "RUNNING" } else { "DEGRADED" },
+        }})
+    })
 }
 
 pub async fn metadata(State(views): State<Arc<Views>>, headers: HeaderMap) -> Response {
-    answer(accept(&headers), &json!({ "version": VERSION, "clusterId": cluster(&views) }))
+    answer(&headers, || json!({ "version": VERSION, "clusterId": cluster(&views) }))
 }
 
 pub async fn metadata_id(State(views): State<Arc<Views>>, headers: HeaderMap) -> Response {
-    answer(accept(&headers), &cluster(&views))
+    answer(&headers, || cluster(&views))
 }
 
-fn cluster(views: &Views) -> serde_json::Value {
+fn cluster(views: &Views) -> Json {
     json!({ "scope": { "path": [], "clusters": { "kafka-cluster": views.outside().cluster_id(), "ksql-cluster": views.service_id() } } })
 }
 
-/// One node: it is the whole cluster. Lags are those of its tasks.
-pub async fn cluster_status(State(views): State<Arc<Views>>, headers: HeaderMap) -> Response {
-    let now = views.outside().world().wall_ms();
-    answer(accept(&headers), &json!({ "clusterStatus": { "localhost:8088": {
-        "hostAlive": true, "lastStatusUpdateMs": now, "activeStandbyPerQuery": {},
-        "hostStoreLags": { "stateStoreLags": {}, "updateTimeMs": now },
-    }}}))
-}
-
 pub async fn is_valid_property(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    // Every name of a streams or ksql setting may be set; what has no meaning here has no effect.
-    let known = name.starts_with("ksql.") || name.starts_with("auto.offset") || name.contains('.');
-    match known {
-        true => answer(accept(&headers), &json!(true)),
-        false => RestError::generic(BAD_REQUEST, format!("Invalid property: {name}")).into_response(),
+    match properties::check_name(&name) {
+        Ok(()) => answer(&headers, || json!(true)),
+        Err(unfit) => RestError::generic(BAD_REQUEST, unfit.to_string()).into_response(),
     }
 }
 
 pub async fn statuses(State(views): State<Arc<Views>>, headers: HeaderMap) -> Response {
-    let statuses: serde_json::Map<String, serde_json::Value> =
-        views.catalog().sources().map(|source| (format!("{}/{}/create", source.kind.word(), source.name.quoted()), json!("SUCCESS"))).collect();
-    answer(accept(&headers), &json!({ "commandStatuses": statuses }))
+    answer(&headers, || {
+        let statuses: Map<String, Json> = views.statuses().into_iter().map(|(id, _)| (id, json!("SUCCESS"))).collect();
+        json!({ "commandStatuses": statuses })
+    })
 }
 
-/// A statement is carried out before it is answered, so whatever exists has succeeded.
-pub async fn status(State(views): State<Arc<Views>>, Path((kind, entity, action)): Path<(String, String, String)>, headers: HeaderMap) -> Response {
-    let name = entity.trim_matches('`');
-    let catalog = views.catalog();
-    let source = catalog.source(&millrace_sql::name::Name::new(name));
-    match source {
-        Some(source) if action == "create" && kind == source.kind.word() => {
-            let query = source.created_by.as_ref().map(ToString::to_string);
-            let made = if source.is_table() { "Table created" } else { "Stream created" };
-            let message = query.as_ref().map_or_else(|| made.to_string(), |query| format!("Created query with ID {query}"));
-            answer(accept(&headers), &json!({ "status": "SUCCESS", "message": message, "queryId": query }))
-        }
-        _ => RestError::generic(NOT_FOUND, "Command not found").into_response(),
+/// A statement is carried out before it is answered, so every command that there is has succeeded.
+pub async fn status(State(views): State<Arc<Views>>, Path(id): Path<(String, String, String)>, headers: HeaderMap) -> Response {
+    let id = format!("{}/{}/{}", id.0, id.1, id.2);
+    match views.status_of(&id) {
+        Some(status) => answer(&headers, || json!({ "status": "SUCCESS", "message": status.message, "queryId": status.query })),
+        None => RestError::generic(NOT_FOUND, "Command not found").into_response(),
     }
 }

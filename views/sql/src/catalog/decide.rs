@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ast::{CreateSource, CreateSourceAs, DataType, Emit, Located, Query, Statement};
-use crate::catalog::{Catalog, Schemas, Settings, Topics, create, upgrade};
+use crate::catalog::{Catalog, Schemas, Settings, Topics, create, properties, upgrade};
 use crate::error::{Result, SqlError};
 use crate::functions::Registry;
 use crate::name::Name;
@@ -95,21 +95,37 @@ impl<'a> Session<'a> {
             Statement::Resume(query) => Ok(Effect::Resume { ids: self.catalog.meant(query)? }),
             Statement::CreateType { name, data_type, if_not_exists } => self.create_type(name, data_type, *if_not_exists),
             Statement::DropType { name, if_exists } => self.drop_type(name, *if_exists),
-            Statement::Set { property, value } => Ok(Effect::SetProperty { name: property.clone(), value: value.clone() }),
-            Statement::Unset { property } => Ok(Effect::UnsetProperty { name: property.clone() }),
+            Statement::Set { property, value } => {
+                properties::check(property, value).map_err(|unfit| SqlError::statement(unfit.to_string()))?;
+                Ok(Effect::SetProperty { name: property.clone(), value: value.clone() })
+            }
+            Statement::Unset { property } => {
+                properties::check_name(property).map_err(|unfit| SqlError::statement(unfit.to_string()))?;
+                Ok(Effect::UnsetProperty { name: property.clone() })
+            }
             Statement::Define { variable, value } => Ok(Effect::Define { name: variable.clone(), value: value.clone() }),
             Statement::Undefine { variable } => Ok(Effect::Undefine { name: variable.clone() }),
             Statement::CreateConnector { .. } => Err(unsupported("CREATE CONNECTOR")),
             Statement::DropConnector { .. } => Err(unsupported("DROP CONNECTOR")),
             Statement::AlterSystem { .. } => Err(unsupported("ALTER SYSTEM")),
             Statement::RunScript { .. } => Err(unsupported("RUN SCRIPT")),
+            // What is asked about must be there before any statement of the same text is carried out.
+            Statement::Describe { name, .. } if self.catalog.source(name).is_none() => {
+                Err(SqlError::statement(format!("Could not find STREAM/TABLE '{name}' in the Metastore")))
+            }
+            Statement::DescribeFunction { name } if self.functions.describe(name).is_none() => {
+                Err(SqlError::statement(format!("Can't find any functions with the name '{name}'")))
+            }
+            Statement::Explain { query, statement } => {
+                self.explain(query.as_deref(), statement.as_deref())?;
+                Ok(Effect::Ask)
+            }
             Statement::List { .. }
             | Statement::Describe { .. }
             | Statement::DescribeStreams { .. }
             | Statement::DescribeTables { .. }
             | Statement::DescribeFunction { .. }
             | Statement::DescribeConnector { .. }
-            | Statement::Explain { .. }
             | Statement::Print { .. }
             | Statement::AssertTopic { .. }
             | Statement::AssertSchema { .. }

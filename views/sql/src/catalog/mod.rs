@@ -10,6 +10,7 @@ mod drop;
 mod explain;
 mod formats;
 mod inference;
+pub mod properties;
 mod queries;
 mod settings;
 #[cfg(test)]
