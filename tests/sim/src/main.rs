@@ -45,8 +45,8 @@ fn main() -> ExitCode {
     if hours > 0 {
         return judge(|seed| {
             let outcome = day::run(seed, hours, print);
-            (outcome.failure, [outcome.crashes, outcome.acked, 0])
-        }, ["crashes", "records acknowledged", ""]);
+            (outcome.failure, [outcome.crashes, outcome.acked, 0, 0])
+        }, ["crashes", "records acknowledged", "", ""]);
     }
     let plant = match text("PLANT").as_str() {
         "" => Plant::Nothing,
