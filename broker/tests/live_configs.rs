@@ -95,7 +95,7 @@ async fn whose_clock_stamps_records() {
 
 #[tokio::test]
 async fn how_long_records_are_kept() {
-    let node = TestNode::with("log.retention.check.interval.ms=50\n").await;
+    let node = TestNode::with("log.retention.check.interval.ms=50\nlog.initial.task.delay.ms=0\n").await;
     let mut client = node.connect().await;
     client.create_topic("t", 1, &[("retention.bytes", "-1")]).await;
     // Written as of 2023, and kept for ever until told otherwise.
@@ -129,6 +129,8 @@ async fn how_often_and_with_how_much_memory_it_compacts() {
         builder.push(1_700_000_000_000 + second * 1_000, Some(b"k"), Some(&[b'v'; 2_000]), &[]);
         builder.build().freeze()
     };
+    // The first look comes soon after the start; the next one is an hour away.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     for second in 0..20 {
         assert_eq!(client.produce("t", keyed(second)).await.error_code, 0);
         tokio::time::sleep(Duration::from_millis(3)).await;
