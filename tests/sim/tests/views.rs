@@ -50,7 +50,7 @@ fn the_ledger_balances_at_every_cut() {
         None => outcome.balances,
         Some(failure) => panic!("{failure}"),
     }).sum();
-    assert!(balances > 50, "{balances} reads of both sides at one cut are too few to mean anything");
+    assert!(balances > 10, "{balances} reads of both sides at one cut are too few to mean anything");
 }
 
 fn is_found(what: &str, options: Options) {

@@ -183,10 +183,9 @@ impl Views {
         }
     }
 
-    /// Whether the topic has other partitions than it had. One that is gone is not looked for elsewhere: its query says so.
+    /// Whether the topic has other partitions than it had, or none: a query whose topic is gone does not start again, and says so.
     fn is_other(&self, topic: &str, groups: &[GroupId]) -> bool {
-        let now = self.groups_of(topic);
-        !now.is_empty() && now != groups
+        self.groups_of(topic) != groups
     }
 
     /// State, schedules and repartition topics of queries that are no more: a crash may have kept them from going with their

@@ -59,10 +59,15 @@ pub const PROPERTIES: &[Property] = &[
     session("ksql.query.pull.range.scan.enabled", Flag, "true"),
     session("ksql.query.pull.stream.enabled", Flag, "true"),
     session("ksql.query.pull.table.scan.enabled", Flag, "true"),
+    session("ksql.query.push.stalled.max.ms", Number, "60000"),
     session("ksql.query.push.v2.enabled", Flag, "false"),
     server("ksql.server.command.response.timeout.ms", Number, "5000"),
     server("ksql.service.id", Text, "default_"),
     session("ksql.timestamp.throw.on.invalid", Flag, "false"),
+    server("views.function.result.bytes.max", Number, "16777216"),
+    server("views.function.result.elements.max", Number, "1048576"),
+    session("views.query.tasks", OneOf(&["partitions", "single"]), "partitions"),
+    server("views.row.bytes.max", Number, "33554432"),
     session("views.sql.legacy.group.key", Flag, "false"),
 ];
 
