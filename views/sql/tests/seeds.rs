@@ -17,7 +17,8 @@ impl Topics for AllTopics {
 
 /// Why a statement of the seeds may fail: it needs a registry or Kafka Connect, or builds on one that does; it is no SQL of ours; or it
 /// is of a dialect whose meaning changed.
-const ACCEPTED_FAULTS: [&str; 9] = [
+const ACCEPTED_FAULTS: [&str; 10] = [
+    "Could not find STREAM/TABLE",
     "does not exist in the Schema Registry",
     "CONNECTOR is not supported by this server.",
     "does not exist.",
