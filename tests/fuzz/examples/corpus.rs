@@ -12,8 +12,8 @@ static ALLOCATOR: memory::Counting = memory::Counting;
 
 const FRESH: usize = 150;
 
-#[test]
-fn the_corpus_and_fresh_inputs_break_nothing() {
+
+fn main() {
     watch_panics();
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut replayed = 0;
