@@ -3,7 +3,7 @@
 //! ```text
 //!  main.rs   one process a target, under an address space of 2 GiB: draws inputs, writes each down, runs it
 //!  targets/  what an input is fed to, and what must hold
-//!  corpus/   inputs that once broke something: `examples/corpus.rs` replays them
+//!  corpus/   inputs that once broke something: `tests/corpus.rs` replays them
 //! ```
 //! What every target must hold, whatever the bytes: no panic, no abort, no input that takes longer than
 //! [`INPUT_SECONDS_MAX`], and no more memory at a time than the target's row in [`targets::TARGETS`] allows.

@@ -46,6 +46,8 @@ impl Databases for Caches {
         options.set_level_compaction_dynamic_level_bytes(true);
         options.set_max_background_jobs(2);
         options.set_max_open_files(256);
+        // More than one are threads of their own, and one that cannot be made ends the process.
+        options.set_max_file_opening_threads(1);
         options.set_keep_log_file_num(2);
         options.set_max_log_file_size(1 << 20);
         // Any prefix of the writes is right, because the cut is one of them; a torn tail must not stop the start.

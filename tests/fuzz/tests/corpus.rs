@@ -4,16 +4,16 @@ use std::path::Path;
 
 use millrace_fuzz::dice::Dice;
 use millrace_fuzz::judge::{judge, watch_panics};
-use millrace_harness::memory;
 use millrace_fuzz::targets::{TARGETS, find};
+use millrace_harness::memory;
 
 #[global_allocator]
 static ALLOCATOR: memory::Counting = memory::Counting;
 
 const FRESH: usize = 150;
 
-
-fn main() {
+#[test]
+fn the_corpus_and_fresh_inputs_break_nothing() {
     watch_panics();
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut replayed = 0;
@@ -38,6 +38,8 @@ fn main() {
             }
         }
     }
+    // From here on a panic is the test's own word.
+    drop(std::panic::take_hook());
     assert!(broken.is_empty(), "{}", broken.join("\n"));
     for folder in files(&corpus) {
         let name = folder.file_name().expect("a name below the corpus").to_string_lossy().into_owned();
