@@ -127,6 +127,7 @@ impl Node {
             identity.write(&*disk, &dir)?;
         }
         let image = node.cluster.image();
+        node.shard.bury_leftovers(partitions_dir.clone()).await?;
         node.reconciler.clear_leftovers(&*disk, &image).map_err(folder(&partitions_dir))?;
         node.reconcile().await;
         node.reconciler.forget_others().await?;

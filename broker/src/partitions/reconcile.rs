@@ -9,7 +9,7 @@ use millrace_cluster::config::{Layers, Map, TopicSettings};
 use millrace_cluster::decide::Cluster;
 use millrace_cluster::{Image, Scope, TopicEntry};
 use millrace_shard::{
-    GroupId, Partition, PartitionConfig, PartitionSpec, ReplicaId, ShardError, ShardHandle, remove_leftovers,
+    GroupId, Partition, PartitionConfig, PartitionSpec, ReplicaId, ShardError, ShardHandle,
 };
 use millrace_world::Disk;
 use uuid::Uuid;
@@ -76,10 +76,9 @@ impl Reconciler {
         Reconciler { shard, dir, node_id, open: Default::default() }
     }
 
-    /// Once, before the first `run`: removes what deleted topics left behind, and nothing else. A
+    /// Once, before the first `run`: removes folders that a deletion did not get to rename, and nothing else. A
     /// folder that no deletion explains stays where it is and is told of.
     pub fn clear_leftovers(&self, disk: &dyn Disk, image: &Image) -> std::io::Result<()> {
-        remove_leftovers(disk, &self.dir)?;
         let known: BTreeSet<String> = self.wanted(image).map(|(topic, index, group)| folder(&topic.name, index, group)).collect();
         for entry in disk.list(&self.dir)? {
             let group = entry.name.rsplit_once('.').and_then(|(_, group)| group.parse::<u64>().ok());

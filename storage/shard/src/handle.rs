@@ -1,4 +1,5 @@
 //! The shard from outside: opens and closes partitions.
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::ShardError;
@@ -32,6 +33,12 @@ impl ShardHandle {
     /// what the journal still keeps for any other is dropped. Returns for how many that was so.
     pub async fn forget_unopened(&self) -> Result<usize, ShardError> {
         self.ask(|answer| Mail::ForgetUnopened { answer }).await
+    }
+
+    /// To be called once after a start: what partitions deleted before left in `dir` is removed from
+    /// now on, beside the work. Returns how many folders that are.
+    pub async fn bury_leftovers(&self, dir: PathBuf) -> Result<usize, ShardError> {
+        self.ask(|answer| Mail::BuryLeftovers { dir, answer }).await
     }
 
     /// Counts from the next round on.

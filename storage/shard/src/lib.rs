@@ -38,7 +38,6 @@ pub use bell::{Bell, BellHook};
 pub use error::{AppendError, ReadError, ShardError};
 pub use handle::ShardHandle;
 pub use millrace_log::{Cleanup, LogConfig, LogReader, ProducerView, ReadSlices, TimestampedOffset};
-pub use open::remove_leftovers;
 pub use partition::{AppendReply, Partition, Read};
 pub use reply::Reply;
 pub use settings::{Pace, Plant, ShardSettings};

@@ -1,5 +1,6 @@
 //! The shard's one entrance. While a turn waits for its fsync, questions queue here; the next turn
 //! takes them all. That is the whole of group commit.
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -39,6 +40,7 @@ pub(crate) enum Mail {
     Open { spec: Box<PartitionSpec>, answer: Answer<Result<Partition, ShardError>> },
     Close { group: GroupId, delete: bool, answer: Answer<Result<(), ShardError>> },
     /// All partitions that exist are open: what the journal keeps for others may go.
+    BuryLeftovers { dir: PathBuf, answer: Answer<Result<usize, ShardError>> },
     ForgetUnopened { answer: Answer<Result<usize, ShardError>> },
     SetPace { pace: Pace, answer: Answer<Result<(), ShardError>> },
     /// A job that ran beside the shard has ended.

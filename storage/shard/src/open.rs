@@ -144,6 +144,16 @@ impl Shard {
         Ok(forgotten.len())
     }
 
+    /// What an earlier run deleted and did not get to remove is removed now, beside everything else.
+    pub(crate) fn bury_leftovers(&mut self, dir: &Path) -> Result<usize, ShardError> {
+        let listed = self.disk.list(dir).map_err(|e| ShardError::Trouble(format!("listing {}: {e}", dir.display())))?;
+        let left = listed.iter().filter(|entry| entry.is_dir && entry.name.ends_with(DOOMED));
+        let doomed: Vec<Doomed> = left.map(|entry| Doomed::Folder(dir.join(&entry.name))).collect();
+        let found = doomed.len();
+        self.bury(Duration::ZERO, doomed);
+        Ok(found)
+    }
+
     /// Flushes everything and writes a checkpoint that leaves nothing to replay.
     pub(crate) fn stop(&mut self) -> Result<(), ShardError> {
         if self.failed {
@@ -174,23 +184,12 @@ fn close_log(log: &mut Log) -> Result<(), LogError> {
     }
 }
 
+/// How the name of a folder ends that waits to be removed.
+const DOOMED: &str = "-delete";
+
 /// Where a deleted partition's folder waits to be removed. A start removes what it finds there.
 fn doomed_name(dir: &Path, id: GroupId) -> PathBuf {
     let mut name: OsString = dir.file_name().map(OsString::from).unwrap_or_default();
-    name.push(format!(".{}-delete", id.0));
+    name.push(format!(".{}{DOOMED}", id.0));
     dir.with_file_name(name)
-}
-
-/// Removes what an earlier run deleted and did not get to remove.
-pub fn remove_leftovers(disk: &dyn Disk, dir: &Path) -> std::io::Result<usize> {
-    let mut removed = 0;
-    for entry in disk.list(dir)? {
-        if entry.is_dir && entry.name.ends_with("-delete") {
-            match disk.remove_dir_all(&dir.join(&entry.name)) {
-                Ok(()) => removed += 1,
-                Err(e) => warn!("{} is left over and cannot be removed: {e}", entry.name),
-            }
-        }
-    }
-    Ok(removed)
 }

@@ -87,6 +87,7 @@ impl Shard {
                 answer.send(views.ok_or(ShardError::NotOpen(to.group)));
             }
             Mail::Close { group, delete, answer } => answer.send(self.close_group(group, delete)),
+            Mail::BuryLeftovers { dir, answer } => answer.send(self.bury_leftovers(&dir)),
             Mail::ForgetUnopened { answer } => answer.send(self.forget_unopened()),
             Mail::SetPace { pace, answer } => {
                 self.set_pace(pace);

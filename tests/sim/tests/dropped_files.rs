@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use millrace_record::{BatchBuilder, BatchHeader, Codec, Level, Offset};
 use millrace_shard::{
-    AppendOptions, Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, Plant, ReplicaId, Shard, ShardSettings, remove_leftovers,
+    AppendOptions, Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, Plant, ReplicaId, Shard, ShardSettings,
 };
 use millrace_sim::{Loss, SimDisk, SimWorld};
 use millrace_world::World;
@@ -176,7 +176,12 @@ fn a_start_removes_the_folders_of_deleted_partitions() {
     run.ask(handle.close_partition(GroupId(1), true)).unwrap();
     drop(run);
     world.sim_disk().crash(Loss::Nothing);
-    assert_eq!(remove_leftovers(&*world.disk(), Path::new("data")).unwrap(), 1);
+    let mut shard = Shard::open(world.clone(), settings()).unwrap();
+    let handle = shard.handle();
+    let found = world.block_on(handle.bury_leftovers("data".into()), || _ = shard.turn()).expect("it is answered");
+    assert_eq!(found.unwrap(), 1);
+    shard.turn();
+    while shard.run_job() {}
     assert_eq!(names(&world, ".log"), 0);
 }
 
