@@ -8,8 +8,8 @@ use millrace_journal::{GroupId, GroupReplay, TurnFrame};
 use millrace_record::Offset;
 use millrace_log::{Begin, Log, LogEntry, LogError, Opening};
 use millrace_replica::Replica;
-use millrace_world::{Disk, create_dir_durably, parent_of};
-use tracing::{info, warn};
+use millrace_world::{create_dir_durably, parent_of};
+use tracing::info;
 
 use crate::background::{Doomed, side_by_side};
 use crate::entry_log::GroupLog;
