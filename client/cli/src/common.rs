@@ -43,7 +43,8 @@ pub(crate) type Outcome = Result<ExitCode, CliError>;
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Connect {
     /// Brokers to ask first, `host:port,...` [default: $MILLRACE_BOOTSTRAP or 127.0.0.1:9092]
-    #[arg(short, long, value_name = "HOST:PORT")]
+    // Kafka's tools call it so.
+    #[arg(short, long, alias = "bootstrap-server", value_name = "HOST:PORT")]
     pub bootstrap: Option<String>,
     /// Give up on an answer after so many milliseconds
     #[arg(long, value_name = "MS", default_value_t = 30_000, hide_short_help = true)]

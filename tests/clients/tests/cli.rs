@@ -12,6 +12,8 @@ fn a_topics_whole_life() {
     assert!(again.stderr.contains("TOPIC_ALREADY_EXISTS"), "{}", again.stderr);
     run(&["topic", "create", &topic, "--if-not-exists"]).text();
     assert!(run(&["topic", "list"]).lines().contains(&format!("{topic}\t2\t1\tok")));
+    let kafkas_name = millrace("127.0.0.1:1", &["topic", "list", "--bootstrap-server", peer.address()], "");
+    assert!(kafkas_name.text().contains(&topic));
     let described = run(&["topic", "describe", &topic]).text();
     assert!(described.contains("retention.ms\t1000000000\ttopic"), "{described}");
     run(&["topic", "grow", &topic, "4"]).text();
