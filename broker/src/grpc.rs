@@ -5,11 +5,12 @@ use axum::Router;
 use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use futures_util::stream;
 use millrace_serve::Views;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::http::stopped;
+use crate::http::{self, stopped};
+use crate::net::Seats;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -17,13 +18,15 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const UNAVAILABLE: &str = "14";
 
 /// Serves until the node stops.
-pub async fn serve(views: Option<Arc<Views>>, socket: TcpListener, stopping: watch::Receiver<bool>) {
-    let served = match views {
-        None => axum::serve(socket, Router::new().fallback(unavailable)).with_graceful_shutdown(stopped(stopping)).await.map_err(|error| error.to_string()),
-        Some(views) => millrace_serve::grpc::serve(views, socket, stopped(stopping)).await.map_err(|error| error.to_string()),
-    };
-    if let Err(error) = served {
-        tracing::error!(error, "the gRPC listener ended");
+pub async fn serve(views: Option<Arc<Views>>, seats: Seats, stopping: watch::Receiver<bool>) {
+    let Some(views) = views else { return http::accept(seats, Router::new().fallback(unavailable), stopping).await };
+    let stop = stopped(stopping.clone());
+    let connections = stream::unfold((seats, stopping), |(seats, stopping)| async {
+        let connection = seats.next(stopped(stopping.clone())).await?;
+        Some((connection, (seats, stopping)))
+    });
+    if let Err(error) = millrace_serve::grpc::serve(views, connections, stop).await {
+        tracing::error!(%error, "the gRPC listener ended");
     }
 }
 

@@ -12,10 +12,10 @@ use axum::routing::get;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use millrace_serve::Views;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::metrics::Text;
+use crate::net::Seats;
 use crate::net::h2c::Switching;
 use crate::node::Node;
 
@@ -25,14 +25,11 @@ const HEAD_BYTES_MAX: u32 = 64 << 10;
 /// How often a silent HTTP/2 client is asked whether it is still there, and how soon it must say so.
 const ALIVE_EVERY: Duration = Duration::from_secs(30);
 const ALIVE_WITHIN: Duration = Duration::from_secs(20);
-/// Connections at a time; more wait to be accepted.
-const CONNECTIONS_MAX: usize = 16 << 10;
-const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// How long answers under way may take when the node stops.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
 
 /// Serves until the node stops.
-pub async fn serve(node: Arc<Node>, views: Option<Arc<Views>>, socket: TcpListener, stopping: watch::Receiver<bool>) {
+pub async fn serve(node: Arc<Node>, views: Option<Arc<Views>>, seats: Seats, stopping: watch::Receiver<bool>) {
     let routes = Router::new()
         .route("/health/live", get(|| async { "live\n" }))
         .route("/health/ready", get(ready))
@@ -42,33 +39,15 @@ pub async fn serve(node: Arc<Node>, views: Option<Arc<Views>>, socket: TcpListen
         Some(views) => routes.merge(millrace_serve::rest::router(views)),
         None => routes.fallback(|| async { (StatusCode::SERVICE_UNAVAILABLE, "the views did not start; the log says why\n") }),
     };
-    accept(socket, routes, stopping).await;
+    accept(seats, routes, stopping).await;
 }
 
 /// HTTP/1.1 and HTTP/2 without TLS, told apart by how a connection begins, or switched to when a client asks.
-async fn accept(socket: TcpListener, routes: Router, stopping: watch::Receiver<bool>) {
+pub async fn accept(seats: Seats, routes: Router, stopping: watch::Receiver<bool>) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(ALIVE_EVERY).keep_alive_timeout(ALIVE_WITHIN).max_header_list_size(HEAD_BYTES_MAX);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut stop = std::pin::pin!(stopped(stopping.clone()));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let connection = tokio::select! {
-            connection = socket.accept() => connection,
-            () = &mut stop => return,
-        };
-        let connection = match connection {
-            Ok((connection, _)) => connection,
-            Err(error) => {
-                // Out of file descriptors, for the most part: it passes when others close.
-                tracing::warn!(%error, "an HTTP connection was not accepted");
-                tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
-                continue;
-            }
-        };
-        // A row is told when it is there, not when more have gathered.
-        let _ = connection.set_nodelay(true);
+    while let Some((connection, seat)) = seats.next(stopped(stopping.clone())).await {
         let service = Switching { routes: routes.clone(), http2: builder.clone() };
         let (builder, stop) = (builder.clone(), stopped(stopping.clone()));
         tokio::spawn(async move {
@@ -83,7 +62,7 @@ async fn accept(socket: TcpListener, routes: Router, stopping: watch::Receiver<b
             if let Err(error) = ended {
                 tracing::debug!(error, "an HTTP connection ended");
             }
-            drop(place);
+            drop(seat);
         });
     }
 }

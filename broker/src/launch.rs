@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use crate::config::{Address, NodeConfig};
-use crate::net::{self, Door, Limits, Listener, QUEUED_BYTES_MAX};
+use crate::net::{self, Door, Limits, Listener, QUEUED_BYTES_MAX, Seats};
 use crate::node::{FolderLock, Node, StartError};
 use crate::{grpc, http, views};
 
@@ -79,11 +79,13 @@ pub async fn launch(world: Arc<dyn World>, views_world: Arc<dyn World>, config: 
     }
     let (http, http_at) = http.unzip();
     if let Some(socket) = http {
-        world.spawn(Box::pin(http::serve(node.clone(), views.clone(), socket, stopping.clone())));
+        let seats = Seats::new("http.listener", "http.max.connections", socket, node.clone(), door.clone());
+        world.spawn(Box::pin(http::serve(node.clone(), views.clone(), seats, stopping.clone())));
     }
     let (grpc, grpc_at) = grpc.unzip();
     if let Some(socket) = grpc {
-        world.spawn(Box::pin(grpc::serve(views.clone(), socket, stopping)));
+        let seats = Seats::new("grpc.listener", "grpc.max.connections", socket, node.clone(), door);
+        world.spawn(Box::pin(grpc::serve(views.clone(), seats, stopping)));
     }
     Ok(Running { node, views, kafka, http: http_at, grpc: grpc_at, stop })
 }

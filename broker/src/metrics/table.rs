@@ -42,7 +42,7 @@ pub const METRICS: &[Metric] = &[
     histogram("millrace_request_seconds", &["api"], "From a request's last byte in to its answer's way out."),
     gauge("millrace_queued_request_bytes", &[], "Bytes of requests that have begun and are not answered."),
     gauge("millrace_unsent_response_bytes", &[], "Bytes of answers that clients have not taken yet."),
-    gauge("millrace_connections", &[], "Open connections of Kafka clients."),
+    gauge("millrace_connections", &[], "Open connections, on all listeners."),
     counter("millrace_connections_opened_total", &[], "Connections that were accepted."),
     counter("millrace_produced_bytes_total", &[], "Bytes of batches that were appended for clients."),
     counter("millrace_produced_records_total", &[], "Records in those batches."),

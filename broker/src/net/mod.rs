@@ -17,7 +17,9 @@ mod inbox;
 mod limits;
 mod listener;
 mod outbox;
+mod seats;
 
 pub use door::Door;
 pub use limits::{Limits, QUEUED_BYTES_MAX};
 pub use listener::{Listener, serve};
+pub use seats::{Seat, Seats};

@@ -17,8 +17,8 @@ const EXCEPTIONS: &[Exception] = &[
     Exception { place: "broker/src/net/", word: "", reason: "the sockets of clients: the simulator drives what lies below them" },
     Exception { place: "broker/src/launch.rs", word: "", reason: "binds the sockets that it hands to the listeners" },
     Exception { place: "broker/src/http.rs", word: "", reason: "a listener, as net is" },
-    Exception { place: "broker/src/grpc.rs", word: "", reason: "a listener, as net is" },
-    Exception { place: "views/serve/src/grpc/mod.rs", word: "", reason: "tonic serves here, on a socket that it is given" },
+    Exception { place: "views/serve/src/grpc/mod.rs", word: "", reason: "tonic serves here, on connections that it is given" },
+    Exception { place: "views/serve/src/grpc/guarded.rs", word: "", reason: "such a connection" },
     Exception { place: "views/proto/build.rs", word: "", reason: "a build script: it runs before there is a program" },
     Exception { place: "broker/src/main.rs", word: "", reason: "the process: runtime, signals, its configuration file" },
 ];

@@ -108,7 +108,7 @@ fn oversized_requests_are_refused_before_they_are_kept() {
         let keys = vec![proto::Key { values: vec![proto::Value { kind: Some(Kind::String("a".into())) }] }; 10_001];
         let refused = client.batch_get(proto::BatchGetRequest { view: "by_key".into(), keys, at_or_after: None }).await.unwrap_err();
         assert_eq!(refused.get_details_bad_request().unwrap().field_violations[0].field, "keys");
-        let positions = vec![proto::Position { topic: "t".into(), partition: 0, offset: 1 }; 100_001];
+        let positions = vec![proto::Position { topic: "t".into(), partition: 0, offset: 1, log: 0 }; 100_001];
         let cut = Some(proto::Cut { positions });
         let refused = client.scan(proto::ScanRequest { view: "by_key".into(), at_or_after: cut, ..Default::default() }).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
@@ -247,6 +247,44 @@ fn calls_that_are_given_up_leave_nothing_running() {
             }
         };
         assert!(matches!(ended.code(), Code::DeadlineExceeded | Code::Cancelled), "{ended:?}");
+    });
+    assert!(broker.is_up());
+}
+
+/// Whether the server has closed a connection of a client that says nothing.
+async fn is_closed(socket: &mut TcpStream) -> bool {
+    let mut byte = [0];
+    !matches!(tokio::time::timeout(Duration::from_millis(50), socket.read(&mut byte)).await, Err(_) | Ok(Ok(1..)))
+}
+
+#[test]
+fn connections_are_bounded_and_those_too_many_wait_or_are_turned_away() {
+    let options = Broker::options().named("grpc-connections").set("grpc.max.connections", 8).set("max.connections.per.ip", 12);
+    let mut broker = options.ready_within(Duration::from_secs(60)).start();
+    run(async {
+        views(&broker).execute(COUNTED).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..8 {
+            held.push(TcpStream::connect(broker.grpc()).await.unwrap());
+        }
+        let asked = tokio::time::timeout(Duration::from_secs(1), async { views(&broker).describe("by_key").await });
+        assert!(asked.await.is_err(), "a ninth connection was served beside eight");
+        // Each listener has room of its own, and all share what one address may have.
+        let http = async |count: usize| {
+            let mut sockets = Vec::new();
+            for _ in 0..count {
+                sockets.push(TcpStream::connect(broker.http()).await.unwrap());
+            }
+            let mut closed = 0;
+            for socket in &mut sockets {
+                closed += usize::from(is_closed(socket).await);
+            }
+            closed
+        };
+        assert_eq!(http(2).await, 0);
+        assert!(http(6).await >= 2, "more than twelve of one address are let in");
+        held.truncate(4);
+        still_serves(&broker).await;
     });
     assert!(broker.is_up());
 }

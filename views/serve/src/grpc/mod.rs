@@ -3,23 +3,28 @@
 //! Invariants: what a request may cost is bounded (message, streams, time, keys); an answer's messages are bounded
 //! whatever the rows are; parameters are bound as values; every error has a reason that programs can match on.
 //!
-//! One of the named exceptions to "only world knows tokio": tonic serves here, on a socket that it is given.
+//! One of the named exceptions to "only world knows tokio": tonic serves here, on connections that it is given.
 mod answers;
 mod ask;
 mod convert;
 mod deadline;
 mod error;
+mod guarded;
 mod service;
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt};
 use millrace_proto::DESCRIPTOR;
 use millrace_proto::views_server::ViewsServer;
-use tonic::transport::server::{Server, TcpIncoming};
+use tokio::net::TcpStream;
+use tonic::transport::server::Server;
 
 use crate::Views;
+use crate::grpc::guarded::Guarded;
 
 /// The largest request.
 const REQUEST_BYTES_MAX: usize = 8 << 20;
@@ -42,8 +47,12 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves the API with reflection (v1 and v1alpha) and health until `stop` resolves.
-pub async fn serve(views: Arc<Views>, socket: tokio::net::TcpListener, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+/// Serves the API with reflection (v1 and v1alpha) and health until `stop` resolves. With each connection comes what is held for as
+/// long as it lives.
+pub async fn serve<G>(views: Arc<Views>, connections: impl Stream<Item = (TcpStream, G)>, stop: impl Future<Output = ()>) -> Result<(), ServeError>
+where
+    G: Send + Unpin + 'static,
+{
     let service = ViewsServer::new(service::Service::new(views))
         .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
@@ -67,7 +76,7 @@ pub async fn serve(views: Arc<Views>, socket: tokio::net::TcpListener, stop: imp
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(health)
-        .serve_with_incoming_shutdown(TcpIncoming::from(socket).with_nodelay(Some(true)), stop)
+        .serve_with_incoming_shutdown(connections.map(|(stream, guard)| Ok::<_, io::Error>(Guarded { stream, _guard: guard })), stop)
         .await;
     Ok(served?)
 }

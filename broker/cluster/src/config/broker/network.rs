@@ -9,6 +9,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::unset("advertised.listeners", List).doc("Addresses handed to clients; `listeners` when not set."),
     Key::with("http.listener", String, "127.0.0.1:8088").doc("`host:port` of the HTTP listener (REST, `/metrics`, health). Empty switches it off. Not a Kafka key."),
     Key::with("grpc.listener", String, "127.0.0.1:8090").doc("`host:port` of the gRPC listener (views). Empty switches it off. Not a Kafka key."),
+    Key::with("http.max.connections", Int, "16384").valid(AtLeast(1)).doc("The most connections of `http.listener`, within `max.connections`. More wait to be accepted. Not a Kafka key."),
+    Key::with("grpc.max.connections", Int, "16384").valid(AtLeast(1)).doc("The same for `grpc.listener`. Not a Kafka key."),
     Key::with("listener.security.protocol.map", List, "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT")
         .doc("The security protocol of each listener name."),
     Key::unset("inter.broker.listener.name", String).accepted().doc("The listener that brokers use among themselves."),
@@ -23,7 +25,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::with("socket.receive.buffer.bytes", Int, "102400").valid(AtLeast(-1)).accepted().doc("The sockets' receive buffer; -1 is the system's default."),
     Key::with("socket.request.max.bytes", Int, "104857600").valid(AtLeast(1)).doc("The largest request; a larger one closes the connection."),
     Key::with("socket.listen.backlog.size", Int, "50").valid(AtLeast(1)).accepted().doc("Connections that may wait to be accepted."),
-    Key::with("max.connections", Int, INT_MAX).valid(AtLeast(0)).live().doc("The most connections of this broker. Beyond it nobody more is let in until somebody leaves."),
+    Key::with("max.connections", Int, INT_MAX).valid(AtLeast(0)).live().doc("The most connections of this broker, on all of its listeners. Beyond it nobody more is let in until somebody leaves."),
     Key::with("max.connections.per.ip", Int, INT_MAX).valid(AtLeast(0)).live().doc("The most connections of one address. One more is closed at once."),
     Key::with("max.connections.per.ip.overrides", String, "").live().doc("Exceptions from that, `address:count`, separated by commas. Addresses, not host names."),
     Key::with("max.connection.creation.rate", Int, INT_MAX).valid(AtLeast(0)).live().doc("New connections per second. Faster ones wait to be let in."),
