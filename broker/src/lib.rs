@@ -18,4 +18,5 @@ pub mod metrics;
 pub mod net;
 pub mod node;
 pub mod partitions;
+pub mod threads;
 pub mod views;

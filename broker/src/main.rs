@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use millrace::config::NodeConfig;
 use millrace::launch::{Running, launch};
+use millrace::threads;
 use millrace_cluster::config::Properties;
 use millrace_world::production::Production;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,9 +64,10 @@ fn start(given: &ArgMatches, began: Instant) -> Result<(), Box<dyn std::error::E
     log_to_stderr();
     let config = configuration(given)?;
     raise_open_files();
+    threads::prompt();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("millrace-net").build()?;
     let world = Arc::new(Production::new(runtime.handle().clone()));
-    let views_runtime = tokio::runtime::Builder::new_multi_thread().enable_time().thread_name("millrace-views").build()?;
+    let views_runtime = tokio::runtime::Builder::new_multi_thread().enable_time().thread_name("millrace-views").on_thread_start(threads::behind).build()?;
     let views_world = Arc::new(Production::new(views_runtime.handle().clone()));
     let served = runtime.block_on(async {
         // Before the first byte of data is touched, so that no signal is missed.

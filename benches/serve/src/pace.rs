@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use millrace_harness::Broker;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::Failure;
 
 /// Requests that may be on their way: beyond it the load is told to be too much.
 const ON_THE_WAY_MAX: u64 = 50_000;
+/// Those among them that have been sent. The rest wait here, timed all the same: connections with thousands of open requests would
+/// keep the driver busier than the broker, on the cores that they share.
+const SENT_MAX: usize = 512;
 
 /// Latencies in microseconds.
 #[derive(Clone, Default)]
@@ -82,6 +85,7 @@ where
         }
     });
     let times = Times::default();
+    let places = Arc::new(Semaphore::new(SENT_MAX));
     let failed: Arc<Mutex<Option<Failure>>> = Arc::default();
     let mut started = 0;
     while let Some((number, at)) = due.recv().await {
@@ -89,8 +93,9 @@ where
         if started - times.count() as u64 > ON_THE_WAY_MAX {
             return Err(format!("more than {ON_THE_WAY_MAX} requests wait for their answers: {rate} a second are too many").into());
         }
-        let (asked, times, failing) = (request(number), times.clone(), failed.clone());
+        let (asked, times, failing, places) = (request(number), times.clone(), failed.clone(), places.clone());
         tokio::spawn(async move {
+            let _place = places.acquire().await;
             match asked.await {
                 Ok(()) => times.add(at.elapsed()),
                 Err(error) => drop(failing.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error)),

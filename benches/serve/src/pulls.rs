@@ -16,6 +16,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<(), Failure> {
     over_grpc(place, options, "by_key", "gRPC Get, view at rest").await?;
     filling(place).await?;
     over_grpc(place, options, "filling", "gRPC Get, view at full ingestion").await?;
+    place.views.execute("DROP TABLE filling DELETE TOPIC;").await?;
     over_rest(place, options, "by_key", "REST pull, view at rest").await?;
     filling(place).await?;
     over_rest(place, options, "filling", "REST pull, view at full ingestion").await?;
