@@ -61,6 +61,21 @@ fn scripts_have_formats_and_exit_codes() {
 }
 
 #[test]
+fn odd_texts_are_run_or_refused_and_never_passed_over() {
+    let broker = filled("odd");
+    let (code, out, err) = output(sql(&broker).args(["-e", "-- nothing but a comment"]));
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "", ""));
+    let folder = scratch("sql-odd");
+    let file = folder.path().join("script.sql");
+    std::fs::write(&file, "\u{feff}SELECT c FROM by_key WHERE k='k1';\r\nSELECT c FROM by_key WHERE k='k2'").unwrap();
+    let (code, out, err) = output(sql(&broker).args(["-o", "csv", "-f"]).arg(&file));
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "C\n2\nC\n1\n", ""));
+    let (code, out, err) = output(sql(&broker).args(["-e", "PRINT 'src' FROM BEGINNING;"]));
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("millrace consume src"), "{err}");
+}
+
+#[test]
 fn files_pipes_and_variables() {
     let broker = filled("files");
     let folder = scratch("sql");

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "HOST:PORT")]
     server: Option<String>,
     /// Run these statements and end; may be repeated
-    #[arg(short, long, value_name = "SQL")]
+    #[arg(short, long, value_name = "SQL", allow_hyphen_values = true)]
     execute: Vec<String>,
     /// Run the statements of a file and end (- is standard input); may be repeated, after every -e
     #[arg(short, long, value_name = "FILE")]
@@ -78,6 +78,8 @@ pub(crate) async fn run(args: Args) -> Outcome {
         texts.push(standard_input()?);
     }
     for text in &texts {
+        // What some editors put before everything.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if session.script(text).await? == Ended::Interrupted {
             return Ok(ExitCode::from(130));
         }

@@ -57,6 +57,9 @@ pub fn answer(views: &Arc<Views>, catalog: &Catalog, settings: &Settings, statem
             plan.message = explained.statement;
             Ok(plan)
         }
+        Statement::Print { topic, .. } => Err(Failed::statement(format!(
+            "PRINT is answered over REST (POST /query); here, declare a stream over the topic and query that, or run `millrace consume {topic}`"
+        ))),
         // The rest has no table: the checks and refusals are the same on both faces.
         other => {
             crate::rest::check(views, catalog, settings, other)?;
@@ -171,11 +174,7 @@ fn function(found: &FunctionInfo) -> Table {
 }
 
 fn state(views: &Views, query: &RunningQuery) -> &'static str {
-    match views.following(&query.plan.id) {
-        _ if query.paused => "PAUSED",
-        Some(following) if following.trouble().is_empty() => "RUNNING",
-        _ => "ERROR",
-    }
+    views.query_state(&query.plan.id).word()
 }
 
 /// What INSERT VALUES answers beside the place to read back from.
