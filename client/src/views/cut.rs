@@ -9,9 +9,17 @@ use crate::views::{Result, ViewsError};
 use crate::{Delivered, TopicPartition};
 
 /// For each input partition the offset of the next record that is not in the state. Two answers with the same cut are
-/// answers from the same state. As text: `topic-0@17,topic-1@4`.
+/// answers from the same state. As text: `topic-0@17,topic-1@4`; a subscription's names the log too, `topic-0@17#5`, so that a
+/// resumption is refused once the topic was deleted and made again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cut(BTreeMap<TopicPartition, i64>);
+pub struct Cut(BTreeMap<TopicPartition, At>);
+
+/// A place in a log; the log's number is 0 where it is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct At {
+    next: i64,
+    log: u64,
+}
 
 impl Cut {
     /// The least cut that holds a produced record: give it as `at_or_after` to read the record's effect.
@@ -28,23 +36,28 @@ impl Cut {
 
     /// Moves one partition on; never back.
     pub fn advance(&mut self, at: TopicPartition, next: i64) {
-        let known = self.0.entry(at).or_insert(next);
-        *known = next.max(*known);
+        self.put(at, At { next, log: 0 });
+    }
+
+    fn put(&mut self, at: TopicPartition, to: At) {
+        let known = self.0.entry(at).or_insert(to);
+        known.next = to.next.max(known.next);
+        known.log = if known.log == 0 { to.log } else { known.log };
     }
 
     /// The least cut that is behind both.
     pub fn merge(&mut self, other: &Cut) {
-        other.iter().for_each(|(at, next)| self.advance(at.clone(), next));
+        other.0.iter().for_each(|(at, to)| self.put(at.clone(), *to));
     }
 
     /// The next offset of a partition.
     pub fn next(&self, at: &TopicPartition) -> Option<i64> {
-        self.0.get(at).copied()
+        self.0.get(at).map(|at| at.next)
     }
 
     /// Every partition with its next offset.
     pub fn iter(&self) -> impl Iterator<Item = (&TopicPartition, i64)> {
-        self.0.iter().map(|(at, next)| (at, *next))
+        self.0.iter().map(|(at, to)| (at, to.next))
     }
 
     /// No partition at all.
@@ -58,13 +71,15 @@ impl Cut {
     }
 
     pub(crate) fn of(cut: Option<proto::Cut>) -> Cut {
-        let positions = cut.unwrap_or_default().positions.into_iter();
-        Cut(positions.map(|position| (TopicPartition::new(position.topic, position.partition), position.offset)).collect())
+        let at = |position: proto::Position| {
+            (TopicPartition::new(position.topic, position.partition), At { next: position.offset, log: position.log })
+        };
+        Cut(cut.unwrap_or_default().positions.into_iter().map(at).collect())
     }
 
     pub(crate) fn on_wire(&self) -> proto::Cut {
-        let position = |(at, offset): (&TopicPartition, i64)| proto::Position { topic: at.topic.clone(), partition: at.partition, offset };
-        proto::Cut { positions: self.iter().map(position).collect() }
+        let position = |(at, to): (&TopicPartition, &At)| proto::Position { topic: at.topic.clone(), partition: at.partition, offset: to.next, log: to.log };
+        proto::Cut { positions: self.0.iter().map(position).collect() }
     }
 }
 
@@ -82,8 +97,11 @@ impl From<&Cut> for Cut {
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (at, next)) in self.iter().enumerate() {
-            write!(f, "{}{at}@{next}", if number > 0 { "," } else { "" })?;
+        for (number, (at, to)) in self.0.iter().enumerate() {
+            write!(f, "{}{at}@{}", if number > 0 { "," } else { "" }, to.next)?;
+            if to.log != 0 {
+                write!(f, "#{}", to.log)?;
+            }
         }
         Ok(())
     }
@@ -98,8 +116,9 @@ impl FromStr for Cut {
         for part in text.split(',').filter(|part| !part.is_empty()) {
             let (at, next) = part.rsplit_once('@').ok_or_else(|| wrong(part))?;
             let (topic, partition) = at.rsplit_once('-').ok_or_else(|| wrong(part))?;
-            let (partition, next) = (partition.parse().map_err(|_| wrong(part))?, next.parse().map_err(|_| wrong(part))?);
-            cut.advance(TopicPartition::new(topic, partition), next);
+            let (next, log) = next.split_once('#').unwrap_or((next, "0"));
+            let to = At { next: next.parse().map_err(|_| wrong(part))?, log: log.parse().map_err(|_| wrong(part))? };
+            cut.put(TopicPartition::new(topic, partition.parse().map_err(|_| wrong(part))?), to);
         }
         Ok(cut)
     }
@@ -111,11 +130,11 @@ mod tests {
 
     #[test]
     fn a_cut_is_kept_as_text() {
-        let text = "a-b-0@17,a-b-1@4";
+        let text = "a-b-0@17,a-b-1@4#9";
         let cut: Cut = text.parse().unwrap();
         assert_eq!(cut.to_string(), text);
         assert_eq!(cut.next(&TopicPartition::new("a-b", 1)), Some(4));
-        for wrong in ["a", "a@1", "a-x@1", "a-1@"] {
+        for wrong in ["a", "a@1", "a-x@1", "a-1@", "a-1@2#", "a-1@2#-1"] {
             assert!(wrong.parse::<Cut>().is_err(), "{wrong}");
         }
     }

@@ -80,8 +80,9 @@ impl ViewsError {
 
 impl From<Status> for ViewsError {
     fn from(status: Status) -> ViewsError {
-        // What the transport calls its own timer.
-        if status.code() == Code::Cancelled && std::error::Error::source(&status).is_some_and(|cause| cause.is::<tonic::TimeoutExpired>()) {
+        // What the transport calls its own timer, on either side.
+        let timer = || std::error::Error::source(&status).is_some_and(|cause| cause.is::<tonic::TimeoutExpired>()) || status.message() == "Timeout expired";
+        if status.code() == Code::Cancelled && timer() {
             let (reason, message) = ("DEADLINE_EXCEEDED".to_owned(), "no answer within the timeout".to_owned());
             return ViewsError::Refused { code: Code::DeadlineExceeded, reason, message, statement: None };
         }

@@ -37,15 +37,27 @@ impl Rest {
             (_, body) => Err(body),
         }
     }
+
+    /// What the server says of itself at a path.
+    pub fn get(&self, path: &str) -> Result<Value, String> {
+        match request("GET", &self.address, path, b"")? {
+            (200, body) => serde_json::from_str(&body).map_err(|error| format!("{error} in {body}")),
+            (_, body) => Err(body),
+        }
+    }
 }
 
 /// Status and body of a POST of any bytes.
 pub fn exchange(address: &str, path: &str, body: &[u8]) -> Result<(u16, String), String> {
+    request("POST", address, path, body)
+}
+
+fn request(method: &str, address: &str, path: &str, body: &[u8]) -> Result<(u16, String), String> {
     let limit = Some(Duration::from_secs(60));
     let mut socket = TcpStream::connect(address).map_err(|error| error.to_string())?;
     socket.set_read_timeout(limit).and_then(|()| socket.set_write_timeout(limit)).map_err(|error| error.to_string())?;
     // HTTP/1.0: the answer is not chunked and ends with the connection.
-    let head = format!("POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
     let mut answer = Vec::new();
     socket.write_all(head.as_bytes()).map_err(|error| error.to_string())?;
     // A server may refuse before it has read everything.

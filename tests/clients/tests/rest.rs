@@ -270,3 +270,37 @@ fn what_trickles_in_is_given_up() {
     let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("did not arrive"), "{answer}");
 }
+
+/// A command that was not carried out to its end is told to whoever gave it, and does not make the server look stuck from then on.
+#[test]
+fn a_topic_that_may_not_be_deleted_leaves_the_server_healthy() {
+    let (broker, rest) = started("rest-half-way", &[("delete.topic.enable", "false")]);
+    rest.run(STREAM);
+    let (status, answer) = said(&broker, "/ksql", json!({ "ksql": "DROP STREAM s DELETE TOPIC;" }).to_string().as_bytes());
+    let message = answer["message"].as_str().unwrap_or_default();
+    assert!(status >= 400 && message.contains("S was dropped, but its topic s is still there"), "{status} {answer}");
+    let get = |path: &str| rest.get(path).expect("an answer");
+    let health = get("/healthcheck");
+    assert_eq!(health["isHealthy"], true, "{health}");
+    assert_eq!(get("/status")["commandStatuses"]["stream/`S`/drop"], "ERROR");
+    let status = get("/status/stream/%60S%60/drop");
+    assert!(status["status"] == "ERROR" && status["message"].as_str().is_some_and(|text| text.contains("still there")), "{status}");
+    rest.run(STREAM);
+    assert_eq!(get("/info")["KsqlServerInfo"]["serverStatus"], "RUNNING");
+}
+
+/// The tasks of a query's stages are its tasks, too.
+#[test]
+fn cluster_status_names_what_the_stages_of_a_query_read() {
+    let (_broker, rest) = started("rest-cluster", &[]);
+    rest.run(STREAM);
+    rest.run("CREATE TABLE by_n AS SELECT n, COUNT(*) AS c FROM s GROUP BY n;");
+    wait_for("both topics of the query", SOON, || {
+        let status = rest.get("/clusterStatus").expect("an answer");
+        let host = status["clusterStatus"].as_object()?.values().next()?.clone();
+        let query = host["activeStandbyPerQuery"].as_object()?.values().next()?.clone();
+        let topics: Vec<&str> = query["activePartitions"].as_array()?.iter().filter_map(|partition| partition["topic"].as_str()).collect();
+        let count = |which: fn(&str) -> bool| topics.iter().filter(|topic| which(topic)).count();
+        (count(|topic| topic == "s") == 2 && count(|topic| topic.contains("repartition")) == 2).then_some(())
+    });
+}

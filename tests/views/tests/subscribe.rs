@@ -1,7 +1,8 @@
 //! Push queries: where they begin, how they resume, and what a slow subscriber is told.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use millrace_client::views::{Changes, Code, Subscription};
+use millrace_client::views::{Changes, Code, Cut, Subscription};
+use millrace_client::{Client, ClientConfig};
 use millrace_proto as proto;
 use millrace_proto::subscribe_response::What;
 use millrace_views_tests::{COUNTED, broker, producer, record, run, views, write};
@@ -199,5 +200,80 @@ fn a_node_that_stops_says_that_the_query_can_resume() {
         let next = changes(&mut patient).await;
         assert_eq!(next.changes.iter().map(|change| change.row.get::<i64>("N").unwrap()).collect::<Vec<_>>(), [2]);
         assert!(patient.resumed() >= 1);
+    });
+}
+
+/// Offsets of a topic that is gone mean nothing in another one of its name: neither a subscriber that is there nor one that comes
+/// back is told of the new one's records as if nothing had been.
+#[test]
+fn a_topic_that_is_made_anew_is_no_resumption() {
+    let broker = broker("anew");
+    run(async {
+        let (views, producer) = (views(&broker), producer(&broker).await);
+        views.execute(COUNTED).await.unwrap();
+        write(&producer, "src", [record("a", "{\"n\":1}")]).await;
+        let mut subscription = views.subscribe("SELECT n FROM src EMIT CHANGES;").earliest().patience(Duration::ZERO).open().await.unwrap();
+        changes(&mut subscription).await;
+        let kept = subscription.cut().to_string();
+        views.execute("DROP TABLE by_key; DROP STREAM src DELETE TOPIC;").await.unwrap();
+        let told = tokio::time::timeout(Duration::from_secs(20), async {
+            loop {
+                match subscription.next().await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => panic!("it ended as if its query had"),
+                    Err(error) => return error,
+                }
+            }
+        });
+        let told = told.await.expect("a subscriber of nothing is told");
+        assert!(matches!(told.code(), Some(Code::OutOfRange | Code::Unavailable)), "{told}");
+        views.execute(COUNTED).await.unwrap();
+        write(&producer, "src", (0..40).map(|number| record(&format!("k{number}"), "{\"n\":2}"))).await;
+        let again = views.subscribe("SELECT n FROM src EMIT CHANGES;").behind(kept.parse::<Cut>().unwrap()).patience(Duration::ZERO).open().await;
+        let error = again.map(drop).unwrap_err();
+        assert_eq!((error.code(), error.reason()), (Some(Code::OutOfRange), "CUT_NOT_KEPT"), "{error}");
+        assert!(error.to_string().contains("made again"), "{error}");
+    });
+}
+
+#[test]
+fn partitions_that_a_topic_gets_are_told_of_to_those_who_follow_it() {
+    let broker = broker("grown");
+    run(async {
+        let (views, producer) = (views(&broker), producer(&broker).await);
+        views.execute("CREATE STREAM few (k VARCHAR KEY, n BIGINT) WITH (kafka_topic='few', value_format='JSON', partitions=1);").await.unwrap();
+        let mut subscription = views.subscribe("SELECT n FROM few EMIT CHANGES;").latest().open().await.unwrap();
+        let client = Client::connect(ClientConfig::new(&broker.kafka())).await.unwrap();
+        client.create_partitions("few", 3).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(30);
+        while client.topics().await.unwrap().get("few").is_none_or(|topic| topic.partitions.len() < 3) {
+            assert!(Instant::now() < until, "the topic never got its partitions");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        producer.send("few", Some(2), record("a", "{\"n\":7}")).await.unwrap().await.unwrap();
+        let told = changes(&mut subscription).await;
+        assert_eq!(told.changes[0].row.get::<i64>("N").unwrap(), 7);
+        assert_eq!(told.cut.next(&millrace_client::TopicPartition::new("few", 2)), Some(1));
+    });
+}
+
+/// Nothing looks at the log now and then: a change is told when it is committed, also to a subscriber that had long been waiting.
+#[test]
+fn a_change_is_told_at_once_after_a_silence() {
+    let broker = broker("silence");
+    run(async {
+        let (views, producer) = (views(&broker), producer(&broker).await);
+        views.execute(COUNTED).await.unwrap();
+        let mut subscription = views.subscribe("SELECT n FROM src EMIT CHANGES;").latest().open().await.unwrap();
+        let mut took = Vec::new();
+        for round in 0..15 {
+            tokio::time::sleep(Duration::from_millis(if round == 0 { 3000 } else { 137 })).await;
+            write(&producer, "src", [record("a", "{\"n\":1}")]).await;
+            let committed = Instant::now();
+            changes(&mut subscription).await;
+            took.push(committed.elapsed());
+        }
+        took.sort();
+        assert!(took[took.len() / 2] < Duration::from_millis(50), "{took:?}");
     });
 }

@@ -11,12 +11,13 @@ use futures_util::future::{Either, select};
 use futures_util::{SinkExt, StreamExt};
 use millrace_engine::Change;
 use millrace_engine::state::{Cut, InputId};
-use millrace_shard::{Partition, Upto};
+use millrace_shard::{GroupId, Partition, Upto};
 use millrace_sql::catalog::Settings;
 use millrace_sql::schema::Schema;
 use millrace_world::World;
 use parking_lot::Mutex;
 
+use crate::host::Reads;
 use crate::run::Stop;
 
 /// Batches between the query and its subscriber.
@@ -67,7 +68,7 @@ pub struct Subscription {
     pub table: bool,
     /// Where it began.
     pub begin: Cut,
-    pub(crate) inputs: Vec<(InputId, Partition)>,
+    pub(crate) reads: Arc<Reads>,
     pub(crate) receiver: mpsc::Receiver<PushBatch>,
     pub(crate) ended: Arc<Mutex<Option<Ended>>>,
     pub(crate) stop: Stop,
@@ -82,13 +83,18 @@ impl Subscription {
         }
     }
 
+    /// The log that is read as this input, as no other is ever called.
+    pub fn log_of(&self, input: &InputId) -> Option<GroupId> {
+        self.reads.known.lock().iter().find(|(id, _)| id == input).map(|(_, partition)| partition.id())
+    }
+
     /// Records between a cut and the present ends of the inputs.
     pub fn behind(&self, cut: &Cut) -> i64 {
         let behind = |(id, partition): &(InputId, Partition)| {
             let end = partition.limit(Upto::LastStable).0;
             (end - cut.next(id).unwrap_or(end)).max(0)
         };
-        self.inputs.iter().map(behind).sum()
+        self.reads.known.lock().iter().map(behind).sum()
     }
 }
 

@@ -10,7 +10,7 @@ use millrace_sql::value::Value;
 use prost::Message;
 use tonic::Status;
 
-use crate::grpc::convert::{columns, to_cut, to_row};
+use crate::grpc::convert::{columns, named_cut, to_row};
 use crate::grpc::error::ended;
 use crate::{PushBatch, Subscription};
 
@@ -48,7 +48,7 @@ pub fn rows(columns: Vec<Column>, rows: impl Iterator<Item = Row> + Send + 'stat
 pub fn finite(subscription: Subscription) -> Answers<RowsResponse> {
     let columns = columns(&subscription.schema);
     let left = subscription.limit.map(|limit| usize::try_from(limit).unwrap_or(0));
-    let cut = to_cut(&subscription.begin);
+    let cut = subscription_cut(&subscription, &subscription.begin);
     Box::pin(stream::unfold(Some((subscription, columns, left, cut)), |state| async {
         let (mut subscription, columns, mut left, mut cut) = state?;
         let mut rows = Vec::new();
@@ -68,7 +68,7 @@ pub fn finite(subscription: Subscription) -> Answers<RowsResponse> {
                 rows.push(row);
                 left = left.map(|left| left - 1);
             }
-            cut = to_cut(&batch.cut);
+            cut = subscription_cut(&subscription, &batch.cut);
         }
         if left == Some(0) {
             return Some((Ok(RowsResponse { columns, rows, cut: Some(cut) }), None));
@@ -82,7 +82,7 @@ pub fn changes(subscription: Subscription) -> Answers<SubscribeResponse> {
     let header = Header {
         query_id: subscription.id.clone(),
         columns: columns(&subscription.schema),
-        cut: Some(to_cut(&subscription.begin)),
+        cut: Some(subscription_cut(&subscription, &subscription.begin)),
         limit: subscription.limit,
     };
     let first = SubscribeResponse { what: Some(What::Header(header)) };
@@ -101,6 +101,11 @@ pub fn changes(subscription: Subscription) -> Answers<SubscribeResponse> {
         }
     });
     Box::pin(stream::once(async { Ok(first) }).chain(rest.flatten()))
+}
+
+/// A subscriber may come back with it after the topic was made anew, and must not be told of other records as if nothing had been.
+fn subscription_cut(subscription: &Subscription, cut: &millrace_engine::state::Cut) -> Cut {
+    named_cut(cut, |input| subscription.log_of(input))
 }
 
 struct Following {
@@ -126,7 +131,7 @@ impl Following {
         loop {
             let taken = take(&mut changes);
             let last = changes.peek().is_none();
-            let cut = last.then(|| to_cut(&batch.cut));
+            let cut = last.then(|| subscription_cut(&self.subscription, &batch.cut));
             messages.push(SubscribeResponse { what: Some(What::Changes(Changes { changes: taken, cut, records_behind: behind })) });
             if last {
                 return messages;

@@ -1,6 +1,7 @@
 //! Values, columns and cuts between the engine and the wire.
 use millrace_engine::Window;
 use millrace_engine::state::{Cut, InputId};
+use millrace_shard::GroupId;
 use millrace_sql::decimal::Decimal;
 use millrace_sql::schema::{Role, Schema};
 use millrace_sql::types::SqlType;
@@ -93,7 +94,17 @@ pub fn columns(schema: &Schema) -> Vec<proto::Column> {
 }
 
 pub fn to_cut(cut: &Cut) -> proto::Cut {
-    let position = |(input, offset): (&InputId, i64)| proto::Position { topic: input.topic.to_string(), partition: input.partition, offset };
+    named_cut(cut, |_| None)
+}
+
+/// With the log that each position is of, as far as that is known.
+pub fn named_cut(cut: &Cut, log: impl Fn(&InputId) -> Option<GroupId>) -> proto::Cut {
+    let position = |(input, offset): (&InputId, i64)| proto::Position {
+        topic: input.topic.to_string(),
+        partition: input.partition,
+        offset,
+        log: log(input).map_or(0, |group| group.0),
+    };
     proto::Cut { positions: cut.iter().map(position).collect() }
 }
 

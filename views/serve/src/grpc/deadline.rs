@@ -14,14 +14,15 @@ use crate::grpc::error::refuse;
 /// For calls that answer once: also of a caller that sets no deadline.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// So much earlier than the transport's own timer, which would only say that the call was cancelled.
-const AHEAD: Duration = Duration::from_millis(5);
+/// So much earlier than the transport's own timer, which would only say that the call was cancelled; and on the caller's side it is
+/// the same one, which would not even wait for that.
+const AHEAD: Duration = Duration::from_millis(50);
 
 /// The caller's own deadline.
 pub fn given(metadata: &MetadataMap, world: &dyn World) -> Option<Moment> {
     let text = metadata.get("grpc-timeout")?.to_str().ok()?;
     let timeout = parsed(text)?;
-    Some(world.now() + timeout.saturating_sub(AHEAD.min(timeout / 10)))
+    Some(world.now() + timeout.saturating_sub(AHEAD.min(timeout / 4)))
 }
 
 /// At most eight digits and a unit.
@@ -42,12 +43,22 @@ fn parsed(text: &str) -> Option<Duration> {
     }
 }
 
-fn exceeded() -> Status {
-    refuse(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the answer was not there in time; nothing else is known to be wrong")
+fn exceeded(late: &str) -> Status {
+    refuse(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", late)
 }
 
-/// The answer, or DEADLINE_EXCEEDED. Dropping the call ends the work in either case.
-pub async fn within<T>(world: &dyn World, given: Option<Moment>, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+/// When nothing more is known.
+pub fn late() -> String {
+    "the answer was not there in time; nothing else is known to be wrong".into()
+}
+
+/// The answer, or DEADLINE_EXCEEDED with what `late` knows of it. Dropping the call ends the work in either case.
+pub async fn within<T>(
+    world: &dyn World,
+    given: Option<Moment>,
+    late: impl FnOnce() -> String,
+    work: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
     let latest = world.now() + ANSWER_WITHIN;
     let mut work = pin!(work);
     // Most answers are there at once: no timer for them.
@@ -56,7 +67,7 @@ pub async fn within<T>(world: &dyn World, given: Option<Moment>, work: impl Futu
     }
     match select(work, world.sleep_until(given.map_or(latest, |given| given.min(latest)))).await {
         Either::Left((done, _)) => done,
-        Either::Right(_) => Err(exceeded()),
+        Either::Right(_) => Err(exceeded(&late())),
     }
 }
 
@@ -72,7 +83,7 @@ pub fn until<T: Send + 'static>(
         let (mut answers, deadline) = state?;
         match select(answers.next(), deadline).await {
             Either::Left((answer, deadline)) => answer.map(|answer| (answer, Some((answers, deadline)))),
-            Either::Right(_) => Some((Err(exceeded()), None)),
+            Either::Right(_) => Some((Err(exceeded(&late())), None)),
         }
     }))
 }

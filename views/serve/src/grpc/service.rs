@@ -17,7 +17,7 @@ use crate::grpc::error::{invalid, refuse, status, stopped};
 use crate::grpc::{ask, deadline};
 use crate::host::{Executed, Outcome, Selected};
 use crate::run::{Cell, ViewRow};
-use crate::{From, Views, pull};
+use crate::{Failed, From, InputId, Views, pull};
 
 /// Keys in one BatchGet.
 const KEYS_MAX: usize = 10_000;
@@ -46,14 +46,45 @@ impl Service {
     }
 
     /// The table, once its tasks have applied what the caller has seen.
-    async fn table(&self, name: &str, at_or_after: Option<&proto::Cut>) -> Result<Found, Status> {
+    async fn table(&self, name: &str, at_or_after: &Cut) -> Result<Found, Status> {
         let source = self.views.source(name).map_err(status)?;
         if !source.is_table() {
             let message = format!("{} is a stream: it has no row of a key; use Query or Subscribe", source.name);
             return Err(refuse(Code::FailedPrecondition, "NOT_A_TABLE", &message));
         }
-        let cells = self.views.cells_at(&source, &cut_of("at_or_after", at_or_after)?).await.map_err(status)?;
+        let cells = self.views.cells_at(&source, at_or_after).await.map_err(status)?;
         Ok(Found { source, cells })
+    }
+
+    /// A cut of the request, which must be of the logs that are there.
+    fn cut_of(&self, field: &str, cut: Option<&proto::Cut>) -> Result<Cut, Status> {
+        let positions = cut.map(|cut| cut.positions.as_slice()).unwrap_or_default();
+        if positions.len() > POSITIONS_MAX {
+            return Err(invalid(field, format!("a cut names at most {POSITIONS_MAX} positions")));
+        }
+        for position in positions.iter().filter(|position| position.log != 0) {
+            let found = self.views.log_of(&InputId::new(position.topic.as_str(), position.partition));
+            if found.is_some_and(|found| found.0 != position.log) {
+                let (topic, partition) = (&position.topic, position.partition);
+                let why = format!("{topic}-{partition} is another log than the cut's: the topic was deleted and made again, and what the cut speaks of is gone");
+                return Err(status(Failed::Gone(why)));
+            }
+        }
+        Ok(from_cut(cut))
+    }
+
+    /// Why an answer at `cut` is not there yet.
+    fn late(&self, cut: &Cut) -> String {
+        let ends = self.views.ends_of(cut);
+        let ahead = cut.iter().find_map(|(input, wanted)| Some((input, wanted, ends.next(input)?)).filter(|(_, wanted, end)| wanted > end));
+        match ahead {
+            Some((input, wanted, end)) => format!(
+                "{}-{} ends at offset {end}, and at_or_after asks for what lies before {wanted}: nobody wrote that in time",
+                input.topic, input.partition
+            ),
+            None if cut.iter().next().is_some() => "the view did not reach at_or_after in time; Describe says how far it is".into(),
+            None => deadline::late(),
+        }
     }
 
     fn result(&self, one: Executed) -> Result<proto::StatementResult, Status> {
@@ -66,7 +97,7 @@ impl Service {
             Outcome::Inserted { topic, partition, offset } => {
                 let table = ask::inserted(topic, *partition, *offset);
                 (result.columns, result.rows) = (table.columns, table.rows);
-                let position = proto::Position { topic: topic.clone(), partition: *partition, offset: offset + 1 };
+                let position = proto::Position { topic: topic.clone(), partition: *partition, offset: offset + 1, log: 0 };
                 result.written = Some(proto::Cut { positions: vec![position] });
             }
             Outcome::Session => {}
@@ -109,13 +140,6 @@ fn ordered(map: HashMap<String, String>) -> BTreeMap<String, String> {
     map.into_iter().collect()
 }
 
-fn cut_of(field: &str, cut: Option<&proto::Cut>) -> Result<Cut, Status> {
-    match cut {
-        Some(cut) if cut.positions.len() > POSITIONS_MAX => Err(invalid(field, format!("a cut names at most {POSITIONS_MAX} positions"))),
-        cut => Ok(from_cut(cut)),
-    }
-}
-
 /// `?` in the text stands for the next parameter, as a literal of its type: never as text of the statement.
 fn bind(sql: &str, parameters: &[proto::Value]) -> Result<String, Status> {
     let bound = crate::bind::bind(sql, parameters.iter().map(literal));
@@ -128,7 +152,7 @@ impl views_server::Views for Service {
         let given = self.deadline(request.metadata());
         let request = request.into_inner();
         let (properties, variables) = (ordered(request.properties), ordered(request.variables));
-        deadline::within(&*self.world, given, async {
+        deadline::within(&*self.world, given, deadline::late, async {
             // Carried out to its end even when the caller goes away: half a statement helps nobody.
             let executed = self.views.execute_whole(request.sql, properties, variables).await.map_err(|failed| stopped(&failed))?;
             let results = executed.into_iter().map(|one| self.result(one)).collect::<Result<_, _>>()?;
@@ -140,8 +164,9 @@ impl views_server::Views for Service {
     async fn get(&self, request: Request<proto::GetRequest>) -> Result<Response<proto::GetResponse>, Status> {
         let given = self.deadline(request.metadata());
         let request = request.into_inner();
-        deadline::within(&*self.world, given, async {
-            let found = self.table(&request.view, request.at_or_after.as_ref()).await?;
+        let cut = self.cut_of("at_or_after", request.at_or_after.as_ref())?;
+        deadline::within(&*self.world, given, || self.late(&cut), async {
+            let found = self.table(&request.view, &cut).await?;
             let (mut rows, cut) = pull::get(&found.cells, &found.key("key", &request.key)?, found.windowed()).map_err(status)?;
             if let Some(range) = &request.window_start {
                 rows.retain(|row| {
@@ -162,8 +187,9 @@ impl views_server::Views for Service {
         if request.keys.len() > KEYS_MAX {
             return Err(invalid("keys", format!("at most {KEYS_MAX} keys can be asked for at once, and these are {}", request.keys.len())));
         }
-        deadline::within(&*self.world, given, async {
-            let found = self.table(&request.view, request.at_or_after.as_ref()).await?;
+        let cut = self.cut_of("at_or_after", request.at_or_after.as_ref())?;
+        deadline::within(&*self.world, given, || self.late(&cut), async {
+            let found = self.table(&request.view, &cut).await?;
             let keys = request.keys.iter().map(|key| found.key("keys", &key.values)).collect::<Result<Vec<_>, _>>()?;
             let (each, cut) = pull::get_many(&found.cells, &keys, found.windowed()).map_err(status)?;
             let each = each.iter().map(|rows| proto::batch_get_response::Found { rows: Found::rows(rows) }).collect();
@@ -178,8 +204,9 @@ impl views_server::Views for Service {
     async fn scan(&self, request: Request<proto::ScanRequest>) -> Result<Response<Self::ScanStream>, Status> {
         let given = self.deadline(request.metadata());
         let request = request.into_inner();
-        let scanned = deadline::within(&*self.world, given, async {
-            let found = self.table(&request.view, request.at_or_after.as_ref()).await?;
+        let cut = self.cut_of("at_or_after", request.at_or_after.as_ref())?;
+        let scanned = deadline::within(&*self.world, given, || self.late(&cut), async {
+            let found = self.table(&request.view, &cut).await?;
             let bound = |field, key: &Option<proto::Key>| key.as_ref().map(|key| found.key(field, &key.values)).transpose();
             let (from, to) = (bound("from", &request.from)?, bound("to", &request.to)?);
             let limit = if request.limit == 0 { usize::MAX } else { request.limit as usize };
@@ -199,9 +226,9 @@ impl views_server::Views for Service {
         let given = self.deadline(request.metadata());
         let request = request.into_inner();
         let sql = bind(&request.sql, &request.parameters)?;
-        let cut = cut_of("at_or_after", request.at_or_after.as_ref())?;
+        let cut = self.cut_of("at_or_after", request.at_or_after.as_ref())?;
         let properties = ordered(request.properties);
-        let selected = deadline::within(&*self.world, given, async {
+        let selected = deadline::within(&*self.world, given, || self.late(&cut), async {
             self.views.select_patiently(&sql, &properties, &BTreeMap::new(), None, &cut).await.map_err(status)
         });
         let answers = match selected.await? {
@@ -230,12 +257,12 @@ impl views_server::Views for Service {
         let from = match &request.from {
             Some(Begin::Earliest(true)) => Some(From::Earliest),
             Some(Begin::Latest(true)) => Some(From::Latest),
-            Some(Begin::Cut(cut)) => Some(From::Cut(cut_of("cut", Some(cut))?)),
+            Some(Begin::Cut(cut)) => Some(From::Cut(self.cut_of("cut", Some(cut))?)),
             // The session's `auto.offset.reset`, which is latest unless it says otherwise.
             Some(Begin::Earliest(false) | Begin::Latest(false)) | None => None,
         };
         let properties = ordered(request.properties);
-        let selected = deadline::within(&*self.world, given, async {
+        let selected = deadline::within(&*self.world, given, deadline::late, async {
             self.views.select_patiently(&sql, &properties, &BTreeMap::new(), from, &Cut::default()).await.map_err(status)
         });
         match selected.await? {

@@ -19,6 +19,8 @@ const STUCK_AFTER: Duration = Duration::from_secs(15);
 pub struct CommandStatus {
     pub message: String,
     pub query: Option<String>,
+    /// It holds, but not all that it asks for could be done; the message says what.
+    pub failed: bool,
 }
 
 #[derive(Default)]

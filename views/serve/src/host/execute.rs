@@ -16,7 +16,7 @@ use crate::host::names::kept_id;
 use crate::host::start::{is_kept, is_lasting, whole_source};
 use crate::host::topics::{Answers, BrokerTopics, Noted};
 use crate::host::Views;
-use crate::{Failed, insert};
+use crate::{Failed, Refused, insert};
 
 /// What became of one statement.
 #[derive(Clone, Debug)]
@@ -237,25 +237,16 @@ impl Views {
             lasting => {
                 let command = command_id(lasting, &self.catalog());
                 if is_lasting(&located.statement, lasting) {
-                    sequence = Some(self.carry_out(lasting, &located, settings, topics).await?);
+                    sequence = Some(self.carry_out(lasting, &located, settings, topics, command.clone()).await?);
                 }
-                let query = match lasting {
-                    Effect::StartQuery { plan, .. } => Some(plan.id.clone()),
-                    _ => None,
-                };
-                let message = message_of(lasting);
-                if sequence.is_some() {
-                    let status = CommandStatus { message: message.clone(), query: query.as_ref().map(ToString::to_string) };
-                    self.commands.carried_out(command.clone(), status);
-                }
-                Outcome::Done { message, command, effect: effect.clone(), query }
+                Outcome::Done { message: message_of(lasting), command, effect: effect.clone(), query: query_of(lasting) }
             }
         };
         Ok(Executed { located, outcome, warnings, sequence })
     }
 
     /// Makes what the effect needs, writes the command, then makes this node match. Answers the command's number.
-    async fn carry_out(self: &Arc<Self>, effect: &Effect, located: &Located, settings: &Settings, topics: Answers) -> Result<u64, Failed> {
+    async fn carry_out(self: &Arc<Self>, effect: &Effect, located: &Located, settings: &Settings, topics: Answers, id: String) -> Result<u64, Failed> {
         let properties = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let mut command = Command::new(located.text.clone(), properties);
         command.topics = topics;
@@ -298,7 +289,14 @@ impl Views {
         self.note_start(effect, &Arc::new(command));
         self.forget_ended();
         self.hold_inputs();
-        self.match_effect(effect, &before, &commands).await?;
+        // The command holds from here on: what could not be done of it is told, and is no reason to be stuck.
+        let matched = self.match_effect(effect, &before, &commands).await;
+        let status = match &matched {
+            Ok(()) => CommandStatus { message: message_of(effect), query: query_of(effect).map(|id| id.to_string()), failed: false },
+            Err(failed) => CommandStatus { message: failed.to_string(), query: None, failed: true },
+        };
+        self.commands.carried_out(id, status);
+        matched?;
         Ok(self.outside.commands().len() as u64 - 1)
     }
 
@@ -329,10 +327,13 @@ impl Views {
                     self.stop_query(id).await;
                     self.forget(id, commands.get(id).map(Arc::as_ref)).await;
                 }
-                if let Some(topic) = delete_topic {
-                    self.outside.delete_topic(topic.clone()).await.map_err(|refused| Failed::Trouble(refused.0))?;
+                match delete_topic {
+                    Some(topic) if self.outside.partitions(topic).is_some() => {
+                        let left = |refused: Refused| Failed::Trouble(format!("{name} was dropped, but its topic {topic} is still there: {}", refused.0));
+                        self.outside.delete_topic(topic.clone()).await.map_err(left)
+                    }
+                    _ => Ok(()),
                 }
-                Ok(())
             }
             Effect::Terminate { ids } => {
                 for id in ids {
@@ -358,6 +359,13 @@ impl Views {
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn query_of(effect: &Effect) -> Option<QueryId> {
+    match effect {
+        Effect::StartQuery { plan, .. } => Some(plan.id.clone()),
+        _ => None,
     }
 }
 

@@ -71,6 +71,15 @@ struct Failure {
     cut: Cut,
 }
 
+/// What it means to have come past a cut.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Passed {
+    /// Readers see what comes of it.
+    Applied,
+    /// It is in the output's topic.
+    Settled,
+}
+
 /// How one task is doing.
 #[derive(Clone, Debug)]
 pub struct TaskStatus {
@@ -128,6 +137,24 @@ impl Following {
         self.changed.until(|| self.cells().map(Ok).or_else(|| self.troubled().or_else(ended).map(Err))).await
     }
 
+    /// Waits until all tasks have come past `cut`, or one of them has met trouble. A task that is started again meanwhile counts as it
+    /// is then.
+    pub async fn passed(&self, cut: &Cut, how: Passed) -> Result<Vec<Arc<Cell>>, String> {
+        'again: loop {
+            let cells = self.opened().await?;
+            for cell in &cells {
+                let there = match how {
+                    Passed::Applied => cell.reached(cut).await,
+                    Passed::Settled => cell.settled(cut).await,
+                };
+                if !there {
+                    continue 'again;
+                }
+            }
+            return Ok(cells);
+        }
+    }
+
     /// What keeps it from running; empty when nothing does. To be opened first is no trouble.
     pub fn trouble(&self) -> String {
         self.troubled().unwrap_or_default()
@@ -182,6 +209,7 @@ async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, memory: Memory, st
         // A panic ends this attempt alone: what it had in memory goes, and the state's last cut is as good as ever.
         let attempt = attempt.catch_unwind().await.unwrap_or_else(|panic| Err(RunError::Panicked(words_of(&*panic))));
         slot.cell.store(None);
+        cell.iter().for_each(|cell| cell.end());
         let Err(error) = attempt else { return };
         let cut = cell.map(|cell| cell.progress().cut).unwrap_or_default();
         let failure = Failure { reason: error.to_string(), at_ms: world.wall_ms(), cut };
@@ -272,6 +300,7 @@ fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, memory: &Memory
         cell: Arc::new(Cell::new(task)),
         inputs,
         later,
+        fresh: Arc::default(),
         hooks: Vec::new(),
         schedule: spec.schedule.clone().map(|partition| Schedule::new(partition, spec.query.topics())),
         written_ends: output.as_ref().map(Output::ends).unwrap_or_default(),

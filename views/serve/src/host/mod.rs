@@ -7,6 +7,7 @@ mod names;
 mod plan;
 mod print;
 mod processing_log;
+mod push_care;
 mod query;
 mod reconcile;
 mod replace;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
-use millrace_engine::state::{Cut, StoreError};
+use millrace_engine::state::{Cut, InputId, StoreError};
 use millrace_shard::{GroupId, Upto};
 use millrace_sql::catalog::{Catalog, Settings};
 use millrace_sql::error::{ErrorKind, SqlError};
@@ -38,11 +39,13 @@ pub use print::{PrintAsk, Printing};
 pub use query::Selected;
 pub use reconcile::QueryState;
 use processing_log::{LogSettings, ProcessingLog};
+pub(crate) use push_care::Reads;
 use reconcile::{Known, Trouble, reconcile_forever};
 
 use crate::Outside;
 use crate::command::Command;
 use crate::host::commands::Commands;
+use crate::push::Ended;
 use crate::run::{Cell, Plant, Stop};
 
 /// Why something was not done.
@@ -118,6 +121,9 @@ pub struct Transient {
     /// Over a stream up to its present end, not on and on.
     pub finite: bool,
     stop: Stop,
+    reads: Arc<Reads>,
+    /// Why it ended, where its subscriber finds it.
+    ended: Arc<Mutex<Option<Ended>>>,
 }
 
 pub struct Views {
@@ -254,11 +260,14 @@ impl Views {
 
     /// The tasks that hold the rows of a table, once they are open and have applied everything before `cut`.
     pub async fn cells_at(&self, source: &DataSource, cut: &Cut) -> Result<Vec<Arc<Cell>>, Failed> {
-        let cells = self.cells_when_open(source).await?;
-        if let Some(id) = keeper_of(source).filter(|_| cut.iter().next().is_some()) {
-            self.reached(&id, cut).await?;
+        match keeper_of(source).filter(|_| cut.iter().next().is_some()) {
+            Some(id) => {
+                // A view that keeps no rows is refused before anything is waited for.
+                self.following_of(source)?;
+                self.reached(&id, cut).await
+            }
+            None => self.cells_when_open(source).await,
         }
-        Ok(cells)
     }
 
     /// The tasks that hold the rows of a table, if they are open.
@@ -276,9 +285,15 @@ impl Views {
         following.opened().await.map_err(|trouble| starting(source, &trouble))
     }
 
-    /// What keeps the rows from being filled; empty when nothing does.
+    /// What keeps the source from being filled by the queries that write it; empty when nothing does.
     pub fn trouble_of(&self, source: &DataSource) -> String {
-        self.following_of(source).map_or(String::new(), |following| following.trouble())
+        let catalog = self.catalog();
+        let writers = catalog.writers(&source.name).map(|query| query.plan.id.clone());
+        let troubled = writers.chain(keeper_of(source)).find_map(|id| match self.query_state(&id) {
+            QueryState::Error { reason, .. } => Some(reason),
+            QueryState::Running | QueryState::Paused => None,
+        });
+        troubled.unwrap_or_default()
     }
 
     fn following_of(&self, source: &DataSource) -> Result<Arc<Following>, Failed> {
@@ -297,6 +312,12 @@ impl Views {
             return Err(Failed::Trouble(format!("{} does not run: {}", source.name, trouble.reason)));
         }
         self.following(&id).ok_or_else(not_kept)
+    }
+
+    /// The log that is there under this name now.
+    pub fn log_of(&self, input: &InputId) -> Option<GroupId> {
+        let partitions = self.outside.partitions(&input.topic)?;
+        Some(partitions.get(usize::try_from(input.partition).ok()?)?.id())
     }
 
     /// The present ends of the inputs that a cut names.
@@ -332,8 +353,10 @@ impl Views {
 }
 
 fn starting(source: &DataSource, trouble: &str) -> Failed {
-    let trouble = if trouble.is_empty() { "its state is being opened" } else { trouble };
-    Failed::Trouble(format!("{} is starting: {trouble}", source.name))
+    Failed::Trouble(match trouble {
+        "" => format!("{} is starting: its state is being opened", source.name),
+        trouble => format!("{} does not run: {trouble}", source.name),
+    })
 }
 
 /// The query that keeps the rows of a table.

@@ -6,13 +6,14 @@ use millrace_engine::state::{Cut, InputId, MemoryStore};
 use millrace_engine::{Query, Task};
 use millrace_record::Offset;
 use millrace_shard::{Partition, Upto};
+use millrace_sql::ast::Located;
 use millrace_sql::catalog::{Effect, Settings};
 use millrace_sql::plan::{Access, PullPlan, PushPlan, SourceKind, Step};
 use millrace_sql::schema::Schema;
 
 use crate::host::plan::{is_stateful, table_topics};
 use crate::host::topics::BrokerTopics;
-use crate::host::{Transient, Views};
+use crate::host::{Reads, Transient, Views};
 use crate::push::{Ended, Feed, From, Subscription};
 use crate::run::{Cell, Input, Plant, RunError, Runner, SharedStore, Stop, ViewStore};
 use crate::{Failed, PullAnswer};
@@ -41,7 +42,7 @@ impl Views {
         from: Option<From>,
         at_or_after: &Cut,
     ) -> Result<Selected, Failed> {
-        self.select_as(false, sql, properties, variables, from, at_or_after).await
+        self.select_as(false, &self.parse_with(sql, variables)?, properties, from, at_or_after).await
     }
 
     /// [`Views::select`] for callers over the network: waits for a view that is being opened, and scans on the views' own threads.
@@ -53,22 +54,29 @@ impl Views {
         from: Option<From>,
         at_or_after: &Cut,
     ) -> Result<Selected, Failed> {
-        self.select_as(true, sql, properties, variables, from, at_or_after).await
+        self.select_parsed(&self.parse_with(sql, variables)?, properties, from, at_or_after).await
+    }
+
+    /// The same for a text that was read already.
+    pub async fn select_parsed(
+        self: &Arc<Self>,
+        statements: &[Located],
+        properties: &BTreeMap<String, String>,
+        from: Option<From>,
+        at_or_after: &Cut,
+    ) -> Result<Selected, Failed> {
+        self.select_as(true, statements, properties, from, at_or_after).await
     }
 
     async fn select_as(
         self: &Arc<Self>,
         patient: bool,
-        sql: &str,
+        statements: &[Located],
         properties: &BTreeMap<String, String>,
-        variables: &BTreeMap<String, String>,
         from: Option<From>,
         at_or_after: &Cut,
     ) -> Result<Selected, Failed> {
-        let mut known = millrace_sql::parser::Variables::default();
-        variables.iter().for_each(|(name, value)| known.define(name, value));
-        let statements = millrace_sql::parser::parse(sql, &mut known, &self.settings.limits)?;
-        let [located] = statements.as_slice() else {
+        let [located] = statements else {
             return Err(Failed::statement(format!("Expected exactly one KSQL statement; found {} instead", statements.len())));
         };
         let settings = self.session_settings(properties);
@@ -156,6 +164,7 @@ impl Views {
         let id = format!("{kind}_{}_{}", root.sources().first().map_or("", |step| step.source.name.as_str()), self.query_suffix());
         let stop = Stop::default();
         let (feed, receiver, ended) = Feed::open(self.outside.world(), settings);
+        let reads = Reads::new(read, keyed, tables);
         let (log, name) = (self.log.clone(), id.clone());
         let runner = Runner {
             name: id.clone(),
@@ -163,6 +172,7 @@ impl Views {
             cell: Arc::new(Cell::new(task)),
             inputs,
             later: Vec::new(),
+            fresh: reads.fresh.clone(),
             hooks: Vec::new(),
             schedule: None,
             output: None,
@@ -179,7 +189,7 @@ impl Views {
             kept_at: self.outside.world().now(),
             on_log: Arc::new(move |event| log.note(&name, event)),
         };
-        self.transient.lock().insert(id.clone(), Transient { statement: statement.to_string(), finite, stop: stop.clone() });
+        self.transient.lock().insert(id.clone(), Transient { statement: statement.to_string(), finite, stop: stop.clone(), reads: reads.clone(), ended: ended.clone() });
         let (views, registered, stopped) = (Arc::downgrade(self), id.clone(), stop.clone());
         self.outside.world().spawn(Box::pin(async move {
             let _place = place;
@@ -194,7 +204,7 @@ impl Views {
             }
         }));
         let table = root.kind() == SourceKind::Table;
-        Ok(Subscription { id, schema: schema.clone(), limit, table, begin, inputs: read, receiver, ended, stop })
+        Ok(Subscription { id, schema: schema.clone(), limit, table, begin, reads, receiver, ended, stop })
     }
 
     fn query_suffix(&self) -> String {

@@ -91,6 +91,7 @@ pub(super) async fn reconcile_forever(views: Weak<Views>, world: Arc<dyn World>)
             return;
         }
         views.reconcile().await;
+        views.look_after_push_queries();
         round += 1;
         if round % RELEASE_ROUNDS == 0 {
             views.look_for_log_topic();

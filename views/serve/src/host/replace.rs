@@ -3,7 +3,7 @@
 //! Invariant: the old query's state is on disk, with every output that it counts, before the command that replaces it is
 //! written; the new one has its producer ids. Whichever of the two a crash brings back goes on from there, and no output is
 //! made twice or left out.
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, select};
 use millrace_engine::Crossing;
 use millrace_engine::state::{Cut, InputId};
 use millrace_sql::plan::{PersistentPlan, QueryId};
@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::Failed;
 use crate::command::{Command, Repartition};
 use crate::host::Views;
+use crate::host::follow::Passed;
 use crate::host::plan::Layout;
 
 /// How long the old query may take to read what its own stages have written.
@@ -73,18 +74,19 @@ impl Views {
     /// how far each of its stages had read.
     async fn drain(&self, id: &QueryId, command: &Command) -> Result<Vec<Cut>, Failed> {
         let not_now = |why: &str| Failed::Busy(format!("{id} cannot be replaced now: {why}. Try again when it runs"));
-        let last = self.following(id).and_then(|following| following.cells());
+        let last = self.following(id).filter(|following| following.cells().is_some());
         let last = last.ok_or_else(|| not_now("it does not run, and rows are on their way to its new keys"))?;
         let world = self.outside.world();
         let mut cuts = vec![Cut::default(); command.repartitions.len()];
         let mut arrived = Cut::default();
         for (at, repartition) in command.repartitions.iter().enumerate().rev() {
-            let stage = self.repartition(&repartition.id);
-            let cells = stage.as_ref().and_then(|stage| stage.cells()).ok_or_else(|| not_now("one of its stages does not run"))?;
-            let reached = join_all(cells.iter().map(|cell| cell.settled(&arrived)));
-            if let Either::Right(_) = select(Box::pin(reached), world.sleep_until(world.now() + REST_WITHIN)).await {
-                return Err(not_now("it is behind with its input"));
-            }
+            let stands = || not_now("one of its stages does not run");
+            let stage = self.repartition(&repartition.id).ok_or_else(stands)?;
+            let passed = Box::pin(stage.passed(&arrived, Passed::Settled));
+            let cells = match select(passed, world.sleep_until(world.now() + REST_WITHIN)).await {
+                Either::Left((cells, _)) => cells.map_err(|_| stands())?,
+                Either::Right(_) => return Err(not_now("it is behind with its input")),
+            };
             let started = self.repartitions.lock().remove(&repartition.id);
             if let Some(started) = started {
                 started.following.stop().await;
@@ -96,9 +98,10 @@ impl Views {
                 arrived.advance(&InputId::new(repartition.topic.as_str(), number as i32), partition.state().high_watermark.0);
             }
         }
-        let reached = join_all(last.iter().map(|cell| cell.reached(&arrived)));
-        if let Either::Right(_) = select(Box::pin(reached), world.sleep_until(world.now() + REST_WITHIN)).await {
-            return Err(not_now("it is behind with its input"));
+        let passed = Box::pin(last.passed(&arrived, Passed::Applied));
+        match select(passed, world.sleep_until(world.now() + REST_WITHIN)).await {
+            Either::Left((passed, _)) => drop(passed.map_err(|_| not_now("it does not run"))?),
+            Either::Right(_) => return Err(not_now("it is behind with its input")),
         }
         self.stop_query_alone(id).await;
         Ok(cuts)

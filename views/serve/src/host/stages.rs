@@ -13,7 +13,7 @@ use millrace_sql::plan::{PersistentPlan, QueryId, Step};
 use crate::Failed;
 use crate::command::{Command, Repartition};
 use crate::host::Views;
-use crate::host::follow::TaskSpec;
+use crate::host::follow::{Passed, TaskSpec};
 use crate::host::names::{repartition_topic, safe, schedule_topic};
 use crate::host::plan::crossing_partitions;
 use crate::run::Cell;
@@ -194,38 +194,35 @@ impl Views {
         Ok(positions)
     }
 
-    /// Waits until the query has applied everything before `cut`, through all of its stages. A cut of anything but their inputs is
-    /// refused, for no answer could be known to hold it.
-    pub async fn reached(&self, id: &QueryId, cut: &Cut) -> Result<(), Failed> {
-        let Some(command) = self.starts.lock().get(id).cloned() else { return Ok(()) };
-        let trouble = |trouble: String| Failed::Trouble(format!("{id} does not run: {trouble}"));
-        let (mut stages, mut cut) = (Vec::new(), cut.clone());
+    /// Waits until the query has applied everything before `cut`, through all of its stages, and answers its own tasks as they are then.
+    /// A cut of anything but their inputs is refused, for no answer could be known to hold it.
+    pub async fn reached(&self, id: &QueryId, cut: &Cut) -> Result<Vec<Arc<Cell>>, Failed> {
+        let stopped = |trouble: String| Failed::Trouble(format!("{id} does not run: {trouble}"));
+        let command = self.command_of(id)?;
+        let mut stages = Vec::new();
         for repartition in &command.repartitions {
             if let Some(stage) = self.repartition(&repartition.id) {
-                stages.push((repartition, stage.opened().await.map_err(trouble)?));
+                let cells = stage.opened().await.map_err(stopped)?;
+                stages.push((repartition, stage, cells));
             }
         }
-        let Some(last) = self.following(id) else { return Ok(()) };
-        let last = last.opened().await.map_err(trouble)?;
+        let last = self.following(id).ok_or_else(|| stopped("it was ended".into()))?;
+        let cells = last.opened().await.map_err(stopped)?;
         for (input, _) in cut.iter() {
             let reads = |cell: &Arc<Cell>| cell.reads(input);
-            if !last.iter().any(reads) && !stages.iter().flat_map(|(_, cells)| cells).any(reads) {
+            if !cells.iter().any(reads) && !stages.iter().flat_map(|(.., cells)| cells).any(reads) {
                 return Err(Failed::NotAnInput(format!("the view does not read {}-{}, which the cut names", input.topic, input.partition)));
             }
         }
         // From the inputs down: what is in a stage's topic when the stage has settled is what the next one must have read.
-        for (repartition, cells) in stages.into_iter().rev() {
-            for cell in cells {
-                cell.settled(&cut).await;
-            }
+        let mut cut = cut.clone();
+        for (repartition, stage, _) in stages.into_iter().rev() {
+            stage.passed(&cut, Passed::Settled).await.map_err(stopped)?;
             for (number, partition) in self.outside.partitions(&repartition.topic).unwrap_or_default().iter().enumerate() {
                 cut.advance(&InputId::new(repartition.topic.as_str(), number as i32), partition.state().high_watermark.0);
             }
         }
-        for cell in last {
-            cell.reached(&cut).await;
-        }
-        Ok(())
+        last.passed(&cut, Passed::Applied).await.map_err(stopped)
     }
 }
 

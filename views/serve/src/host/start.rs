@@ -44,7 +44,7 @@ impl Views {
                 Effect::StartQuery { plan, .. } => Some(plan.id.to_string()),
                 _ => None,
             };
-            self.commands.carried_out(command_id(&effect, &before), CommandStatus { message: message_of(&effect), query });
+            self.commands.carried_out(command_id(&effect, &before), CommandStatus { message: message_of(&effect), query, failed: false });
             let mut catalog = (*before).clone();
             catalog.apply(&effect);
             self.catalog.store(Arc::new(catalog));
@@ -200,7 +200,7 @@ impl Views {
         Ok(())
     }
 
-    fn command_of(&self, id: &QueryId) -> Result<Arc<Command>, Failed> {
+    pub(super) fn command_of(&self, id: &QueryId) -> Result<Arc<Command>, Failed> {
         self.starts.lock().get(id).cloned().ok_or_else(|| Failed::trouble(format!("no command started {id}")))
     }
 

@@ -37,10 +37,11 @@ fn store(id: &QueryId) -> String {
     format!("{id}-Materialize")
 }
 
-/// The partitions that a query's own tasks read (what its stages read is theirs), and per partition where it is and where the
-/// end is, over all of these.
+/// The partitions that a query reads, in its stages and in its own tasks, and per partition where it is and where the end is, over
+/// all of these.
 fn query(views: &Views, id: &QueryId) -> Option<(Vec<Json>, Map<String, Json>)> {
-    let status = views.following(id)?.status();
+    let own = views.following(id)?;
+    let status: Vec<_> = views.stages(id).into_iter().chain([own]).flat_map(|part| part.status()).collect();
     let (mut partitions, mut lags) = (Vec::new(), BTreeMap::new());
     for (input, next) in status.iter().flat_map(|task| task.progress.cut.iter()) {
         partitions.push(json!({ "topic": &*input.topic, "partition": input.partition }));

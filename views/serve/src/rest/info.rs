@@ -9,6 +9,7 @@ use millrace_sql::catalog::properties;
 use serde_json::{Map, Value as Json, json};
 
 use crate::Views;
+use crate::host::CommandStatus;
 use crate::rest::VERSION;
 use crate::rest::error::{BAD_REQUEST, NOT_FOUND, RestError, answer};
 
@@ -48,16 +49,20 @@ pub async fn is_valid_property(Path(name): Path<String>, headers: HeaderMap) -> 
 
 pub async fn statuses(State(views): State<Arc<Views>>, headers: HeaderMap) -> Response {
     answer(&headers, || {
-        let statuses: Map<String, Json> = views.statuses().into_iter().map(|(id, _)| (id, json!("SUCCESS"))).collect();
+        let statuses: Map<String, Json> = views.statuses().into_iter().map(|(id, status)| (id, json!(word(&status)))).collect();
         json!({ "commandStatuses": statuses })
     })
 }
 
-/// A statement is carried out before it is answered, so every command that there is has succeeded.
+/// A statement is carried out before it is answered: none waits or runs.
+fn word(status: &CommandStatus) -> &'static str {
+    if status.failed { "ERROR" } else { "SUCCESS" }
+}
+
 pub async fn status(State(views): State<Arc<Views>>, Path(id): Path<(String, String, String)>, headers: HeaderMap) -> Response {
     let id = format!("{}/{}/{}", id.0, id.1, id.2);
     match views.status_of(&id) {
-        Some(status) => answer(&headers, || json!({ "status": "SUCCESS", "message": status.message, "queryId": status.query })),
+        Some(status) => answer(&headers, || json!({ "status": word(&status), "message": status.message, "queryId": status.query })),
         None => RestError::generic(NOT_FOUND, "Command not found").into_response(),
     }
 }

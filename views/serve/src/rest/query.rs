@@ -104,8 +104,7 @@ pub async fn begin(api: &Api, request: &KsqlRequest, shape: Shape) -> Result<Ans
     let (views, text) = (&api.views, &*request.ksql);
     request.wait(views).await?;
     let (properties, variables) = (request.properties(), request.variables());
-    // What does not parse is left to `select_patiently`, which says why.
-    let statements = views.parse_with(text, &variables).unwrap_or_default();
+    let statements = views.parse_with(text, &variables).map_err(|failed| refused(failed, text, None))?;
     let statement = statements.first().map(|located| &located.statement);
     if let Some(ask) = print_of(&statements) {
         let printing = views.print(&ask).map_err(|failed| refused(failed, text, statement))?;
@@ -115,7 +114,7 @@ pub async fn begin(api: &Api, request: &KsqlRequest, shape: Shape) -> Result<Ans
         Some(Statement::Query(query)) if query.emit.is_none() => Some(api.limits.enter(views)?),
         _ => None,
     };
-    let selected = views.select_patiently(text, &properties, &variables, None, &Cut::default()).await;
+    let selected = views.select_parsed(&statements, &properties, None, &Cut::default()).await;
     let selected = selected.map_err(|failed| refused(failed, text, statement))?;
     Ok(match selected {
         Selected::Rows(answer) => {

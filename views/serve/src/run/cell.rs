@@ -1,6 +1,7 @@
 //! A task as its readers see it: rows at a cut, and a way to wait for one.
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use millrace_engine::Task;
 use millrace_engine::state::{Batch, Cut, InputId, MemoryStore, Store, StoreError, Stored, TableId};
@@ -121,13 +122,15 @@ pub struct Cell {
     store: SharedStore,
     progress: Mutex<Progress>,
     moved: Signal,
+    /// Nobody feeds the task any more.
+    ended: AtomicBool,
 }
 
 impl Cell {
     pub fn new(task: Task<SharedStore>) -> Cell {
         let cut = task.cut().clone();
         let progress = Progress { settled: cut.clone(), cut, ..Progress::default() };
-        Cell { store: task.store().clone(), task: Mutex::new(task), progress: Mutex::new(progress), moved: Signal::default() }
+        Cell { store: task.store().clone(), task: Mutex::new(task), progress: Mutex::new(progress), moved: Signal::default(), ended: AtomicBool::new(false) }
     }
 
     /// The task, for whoever feeds it.
@@ -154,14 +157,28 @@ impl Cell {
         self.progress.lock().cut.next(input).is_some()
     }
 
-    /// Waits until everything before `cut` has been applied, so far as it concerns this task's inputs.
-    pub async fn reached(&self, cut: &Cut) {
-        self.moved.until(|| covers(&self.progress.lock().cut, cut).then_some(())).await;
+    /// The task comes no further: whoever waits for it must look for the one that takes its place.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.moved.notify();
+    }
+
+    /// Waits until everything before `cut` has been applied, so far as it concerns this task's inputs; `false` if it never will be.
+    pub async fn reached(&self, cut: &Cut) -> bool {
+        self.until(|| covers(&self.progress.lock().cut, cut)).await
     }
 
     /// The same, until all that comes of it is in the task's output topic.
-    pub async fn settled(&self, cut: &Cut) {
-        self.moved.until(|| self.is_settled(cut).then_some(())).await;
+    pub async fn settled(&self, cut: &Cut) -> bool {
+        self.until(|| self.is_settled(cut)).await
+    }
+
+    async fn until(&self, there: impl Fn() -> bool) -> bool {
+        let look = || match there() {
+            true => Some(true),
+            false => self.ended.load(Ordering::Acquire).then_some(false),
+        };
+        self.moved.until(look).await
     }
 
     pub fn is_settled(&self, cut: &Cut) -> bool {

@@ -18,6 +18,7 @@ use millrace_engine::{Change, InputRecord, LogEvent};
 use millrace_record::Offset;
 use millrace_shard::{AppendReply, Bell, BellHook};
 use millrace_world::{Moment, World};
+use parking_lot::Mutex;
 
 use crate::run::order::steps_by_time;
 use crate::run::schedule::Step;
@@ -60,6 +61,11 @@ impl Stop {
         }
     }
 
+    /// Wakes the runner to look at what there is.
+    pub fn look(&self) {
+        self.bell.ring();
+    }
+
     pub fn asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }
@@ -76,6 +82,8 @@ pub struct Runner {
     /// Partitions that a topic got since the state was written: read only when there is nothing left to repeat, so that what
     /// is repeated comes in the order of the first time.
     pub later: Vec<Input>,
+    /// Partitions that a topic gets while the query runs, for queries that keep nothing: read from now on.
+    pub fresh: Arc<Mutex<Vec<Input>>>,
     /// They ring when an input has something new.
     pub hooks: Vec<BellHook>,
     pub schedule: Option<Schedule>,
@@ -139,6 +147,7 @@ impl Runner {
                 self.write_back().await?;
                 return self.keep();
             }
+            self.take_fresh();
             let steps = self.next_steps(turn)?;
             match steps.last() {
                 Some(last) => {
@@ -232,6 +241,14 @@ impl Runner {
         }
         let upto = available.min(Offset(self.inputs[first].next.0 + STEP_OFFSETS));
         Ok(vec![Step { input: first as u32, upto, clock_ms }])
+    }
+
+    fn take_fresh(&mut self) {
+        for input in std::mem::take(&mut *self.fresh.lock()) {
+            self.hooks.push(input.partition.watch(&self.stop.bell));
+            self.cell.task().skip_to(&input.id, input.next.0);
+            self.inputs.push(input);
+        }
     }
 
     fn finished(&self) -> bool {
