@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use millrace_client::{Client, ClientConfig, Code, Isolation, NewTopic, TopicPartition};
+use millrace_harness::ApacheKafka;
 
-use crate::apache::ApacheKafka;
 use crate::report::{self, Figures};
 use crate::scenario::Scenario;
 use crate::{Options, consume, process, produce};

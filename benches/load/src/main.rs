@@ -10,7 +10,6 @@
 //! * Every answer is read and its error codes are looked at; a run with an error is no result.
 //! * What is measured is the same for every broker: same frames, same topic configs, same machine, runs in turn.
 //! * CPU is the broker's own (`/proc/PID/stat`), so the driver's share does not count.
-mod apache;
 mod compare;
 mod consume;
 mod process;

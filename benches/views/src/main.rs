@@ -6,7 +6,6 @@
 //!
 //! Invariants: a result is read back and held against what the data alone says, or there is no figure; a share of the records is read
 //! before the clock starts on either side.
-mod apache;
 mod feed;
 mod measure;
 mod ours;
@@ -19,9 +18,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use millrace_client::Client;
-use millrace_harness::Broker;
+use millrace_harness::{ApacheKafka, Broker};
 
-use crate::apache::ApacheKafka;
 use crate::feed::{Outcome, connect, create, produce, read};
 use crate::measure::{Cost, Plan};
 use crate::workload::{ALL, Expected, Workload, each_record_is_a_row, expected, records, users};

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::apache::ApacheKafka;
+use millrace_harness::ApacheKafka;
+
 use crate::feed::{Outcome, words};
 use crate::measure::{Cost, Plan, cpu_seconds};
 

@@ -13,12 +13,14 @@
 //! * Every wait is bounded, and what ends it says what was awaited and shows the end of the broker's log.
 //!
 //! Absences: speaks no Kafka; that is the tests' part.
+mod apache;
 mod binary;
 mod broker;
 pub mod memory;
 mod ports;
 mod wait;
 
+pub use apache::ApacheKafka;
 pub use binary::{binary, scratch, shared};
 pub use broker::{Broker, Options, Stopped};
 pub use ports::free_port;

@@ -1,4 +1,4 @@
-//! Apache Kafka, started by the script that the compatibility runs use too.
+//! Apache Kafka, the peer of the benches, started by the script that the compatibility runs use too.
 use std::path::Path;
 use std::process::Command;
 
@@ -11,7 +11,7 @@ pub struct ApacheKafka {
 impl ApacheKafka {
     /// Fetches it if need be (a minute the first time) and starts a fresh node.
     pub fn start(script: &Path, folder: &Path) -> Result<Self, String> {
-        let port = millrace_harness::free_port();
+        let port = crate::free_port();
         let output = Command::new(script)
             .args(["up", &port.to_string()])
             .env("KAFKA_DATA", folder)
