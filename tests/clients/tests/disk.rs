@@ -101,6 +101,8 @@ fn a_full_disk(broker: &mut Broker, fill: impl FnOnce(), free: impl FnOnce()) {
     });
     assert!(refused.stderr.contains("disk") || refused.stderr.contains("Disk") || refused.stderr.contains("timed out"), "{}", refused.stderr);
     assert!(broker.is_up(), "it died: {}", broker.log());
+    // Clients repeat such a send until their own time is over; what it was, the broker says.
+    assert!(http(broker, "/metrics").contains("millrace_disk_full 1\n"), "it does not know why");
     let kept = consume(broker, &topic);
     assert_eq!(kept[..1_000], numbers(0..1_000), "reads go on");
     assert!(!millrace(&broker.kafka(), &["topic", "list"], "").text().is_empty(), "metadata is served");
@@ -108,6 +110,7 @@ fn a_full_disk(broker: &mut Broker, fill: impl FnOnce(), free: impl FnOnce()) {
     wait_for("room", Duration::from_secs(30), || try_produce(broker, &topic, 9_000..9_001).status.success().then_some(()));
     // Its own log may lie on the full disk: it is written again from here on.
     assert!(broker.log().contains("room"), "it does not say so: {}", broker.log());
+    assert!(http(broker, "/metrics").contains("millrace_disk_full 0\n"), "it does not know that there is room");
     let kept = consume(broker, &topic);
     assert_eq!(kept.last().map(String::as_str), Some("9000"));
     broker.kill();

@@ -2,11 +2,13 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use millrace_clients_tests::load::{Load, read_all};
+use millrace_clients_tests::rest::Rest;
 use millrace_clients_tests::{Peer, fresh, kcat, millrace};
-use millrace_harness::{Broker, wait_for};
+use millrace_harness::{Broker, scratch, wait_for};
 
 fn produce(broker: &Broker, topic: &str, lines: std::ops::Range<u32>) {
     let lines: String = lines.map(|number| format!("{number}\n")).collect();
@@ -154,6 +156,54 @@ fn without_file_descriptors_it_waits_and_goes_on() {
     });
     produce(&broker, &topic, 10..20);
     assert_eq!(consume(&broker, &topic), numbers(0..20));
+}
+
+/// The system gives no thread any more (a limit of processes, a container's pids.max): what needs one says so, and all else goes on.
+#[test]
+fn without_threads_it_goes_on() {
+    // SAFETY: a call without arguments.
+    if unsafe { libc::geteuid() } != 0 {
+        eprintln!("the limit is one of a user's: only root can be another one");
+        return;
+    }
+    const NOBODY: u32 = 65534;
+    let folder = scratch("threads");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::os::unix::fs::chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
+    let options = Broker::options().data(&data).under(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
+    let Some(mut broker) = Peer::ours(options) else { return };
+    let topic = fresh("threads");
+    let address = broker.kafka();
+    millrace(&address, &["topic", "create", &topic, "-p", "8"], "").text();
+    let lines: Vec<String> = (0..4000).map(|number| format!("{number}-{}", "x".repeat(2000))).collect();
+    let send = |lines: &[String]| drop(kcat(&address, &["-P", "-t", &topic, "-X", "linger.ms=50"], lines.join("\n")).text());
+    send(&lines[..100]);
+    let limit = |threads: &str| {
+        // As the same user, who may change the soft limit of its processes.
+        let words = ["--reuid=65534", "--regid=65534", "--clear-groups", "prlimit", "--pid", &broker.pid().to_string(), &format!("--nproc={threads}:")];
+        let status = Command::new("setpriv").args(words).status();
+        assert!(status.is_ok_and(|status| status.success()), "prlimit");
+    };
+    let threads = || std::fs::read_dir(format!("/proc/{}/task", broker.pid())).map_or(0, Iterator::count);
+    limit(&threads().to_string());
+    let rest = Rest::new(broker.http());
+    let view = format!("CREATE STREAM s (v VARCHAR) WITH (KAFKA_TOPIC='{topic}', VALUE_FORMAT='DELIMITED'); CREATE TABLE t WITH (VALUE_FORMAT='JSON') AS SELECT LEN(v) AS length, COUNT(*) AS n FROM s GROUP BY LEN(v);");
+    let said = rest.post("/ksql", &serde_json::json!({ "ksql": view, "streamsProperties": { "auto.offset.reset": "earliest" } }));
+    // Several partitions in a turn: each would be synced by a thread of its own.
+    for part in lines[100..].chunks(500) {
+        send(part);
+    }
+    let mut read = kcat(&address, &["-C", "-t", &topic, "-e", "-q"], "").lines();
+    let mut sent = lines.clone();
+    (read.sort(), sent.sort());
+    assert!(read == sent, "{} of {} records: {}", read.len(), sent.len(), broker.log());
+    limit("10000");
+    wait_for("the view", Duration::from_secs(60), || {
+        let rows = rest.pull("SELECT length, n FROM t;").ok()?;
+        (rows.iter().filter_map(|row| row[1].as_u64()).sum::<u64>() == 4000).then_some(())
+    });
+    assert!(broker.is_up(), "it died: {said:?} {}", broker.log());
 }
 
 #[test]

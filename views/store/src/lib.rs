@@ -16,4 +16,4 @@ mod rocks;
 pub use budget::RowBudget;
 pub use database::{Database, Databases, Visit};
 pub use disk::{DiskStore, Snapshot};
-pub use rocks::Caches;
+pub use rocks::{Caches, examine};

@@ -1,7 +1,8 @@
 //! RocksDB as this crate uses it: one column family, keys `table (u32 BE) ++ key`, and one row for the cut.
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use millrace_engine::state::{Cut, Rows, StoreError, Stored, TableId, decode_cut, decode_row, encode_cut, encode_row};
 use rocksdb::{
@@ -53,8 +54,47 @@ impl Databases for Caches {
         // Any prefix of the writes is right, because the cut is one of them; a torn tail must not stop the start.
         options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
         options.set_max_total_wal_size(64 << 20);
+        room_for_a_database()?;
         Ok(Arc::new(Rocks(DB::open(&options, dir).map_err(trouble)?)))
     }
+}
+
+/// RocksDB makes its own threads when a database is opened (one to flush, one to compact, one for its timer) and maps memory,
+/// and what it cannot get ends the process. Whether there is room is found out first, with as much of both.
+fn room_for_a_database() -> Result<(), StoreError> {
+    const THREADS: usize = 3;
+    const STACK_BYTES: usize = 8 << 20;
+    const SPACE_BYTES: usize = 96 << 20;
+    // None of them ends before all are there.
+    let gate = Mutex::new(());
+    let made: io::Result<()> = thread::scope(|scope| {
+        let _closed = gate.lock();
+        (0..THREADS).try_for_each(|_| thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || drop(gate.lock())).map(drop))
+    });
+    made.map_err(|error| StoreError::Io(io::Error::new(error.kind(), format!("a database needs {THREADS} threads, and the system gives no more: {error}"))))?;
+    // Asked for and given back untouched: it takes address space and no memory.
+    let space = Vec::<u8>::new().try_reserve_exact(SPACE_BYTES);
+    space.map_err(|_| StoreError::Io(io::Error::new(io::ErrorKind::OutOfMemory, format!("a database needs {} MiB of address space, and the system gives no more", SPACE_BYTES >> 20))))
+}
+
+/// Reads every row of a database that nobody has open, without changing it, so that each checksum is compared; answers with
+/// the number of rows.
+pub fn examine(dir: &Path) -> Result<u64, StoreError> {
+    let mut options = Options::default();
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options.set_max_open_files(256);
+    options.set_max_file_opening_threads(1);
+    let database = Rocks(DB::open_for_read_only(&options, dir, false).map_err(trouble)?);
+    database.cut()?;
+    let mut rows = 0;
+    for row in database.0.iterator(IteratorMode::Start) {
+        let (key, value) = row.map_err(trouble)?;
+        if *key != *CUT_KEY {
+            decode_row(&value)?;
+            rows += 1;
+        }
+    }
+    Ok(rows)
 }
 
 struct Rocks(DB);
