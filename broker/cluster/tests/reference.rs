@@ -42,10 +42,20 @@ fn read_all(folder: &Path, text: &mut String) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             read_all(&path, text);
-        } else if path.ends_with("catalog/properties.rs") {
-            // It lists names that scripts set and nothing follows.
         } else if path.extension().is_some_and(|ending| ending == "rs") {
-            text.push_str(&fs::read_to_string(&path).expect("a source file"));
+            let source = fs::read_to_string(&path).expect("a source file");
+            text.push_str(&if path.ends_with("catalog/properties.rs") { without_lists(&source) } else { source });
         }
     }
+}
+
+/// The views' properties without the lists of names that scripts set and nothing follows.
+fn without_lists(source: &str) -> String {
+    let mut kept = source.to_owned();
+    for list in ["const ACCEPTED: &[&str] = &[", "const CLIENTS: &[&str] = &[", "const FIXED: &[&str] = &["] {
+        let from = kept.find(list).unwrap_or_else(|| panic!("{list} is not there any more: name the list that took its place"));
+        let to = from + kept[from..].find("];").expect("a list ends");
+        kept.replace_range(from..to, "");
+    }
+    kept
 }
