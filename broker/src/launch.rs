@@ -31,6 +31,16 @@ pub enum LaunchError {
     Stop(#[from] ShardError),
 }
 
+impl LaunchError {
+    /// What the system said, where it was the system that refused.
+    pub fn kind(&self) -> std::io::ErrorKind {
+        match self {
+            LaunchError::Bind { source, .. } => source.kind(),
+            LaunchError::Start(_) | LaunchError::Stop(_) => std::io::ErrorKind::Other,
+        }
+    }
+}
+
 /// A node that serves.
 pub struct Running {
     pub node: Arc<Node>,
@@ -135,7 +145,8 @@ async fn bind_optional(listener: &str, address: Option<&Address>) -> Result<Opti
     }
 }
 
-async fn bind(listener: &str, address: &Address) -> Result<(TcpListener, SocketAddr), LaunchError> {
+/// The socket of a listener, bound to where it shall be reached.
+pub async fn bind(listener: &str, address: &Address) -> Result<(TcpListener, SocketAddr), LaunchError> {
     let refuse = |source| LaunchError::Bind { listener: listener.to_owned(), address: address.clone(), source };
     let open = async {
         let mut found = tokio::net::lookup_host((address.host.as_str(), address.port)).await?;
@@ -153,7 +164,7 @@ async fn bind(listener: &str, address: &Address) -> Result<(TcpListener, SocketA
 
 /// What to tell clients when nothing was configured: the bound address, or this machine's name where
 /// every interface was bound.
-fn reachable(bind: &Address) -> Address {
+pub fn reachable(bind: &Address) -> Address {
     let everywhere = matches!(bind.host.as_str(), "0.0.0.0" | "::");
     let host = if everywhere { hostname() } else { bind.host.clone() };
     Address { host, port: bind.port }

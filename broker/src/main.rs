@@ -1,5 +1,4 @@
 //! The one binary: `start` is the broker, everything else is a client of one.
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,11 +7,12 @@ use std::time::{Duration, Instant};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use millrace::config::NodeConfig;
 use millrace::launch::{Running, launch};
+use millrace::loggers::{self, Levels};
+use millrace::rehearse::rehearse;
 use millrace::threads;
 use millrace_cluster::config::Properties;
 use millrace_world::production::Production;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 // Without huge pages: those of an idle broker would be mostly air (16 MiB for 3), and under load they gain nothing
 // that was measured.
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
                 ExitCode::from(CANNOT_START)
             }
         },
-        _ => millrace_cli::run(&matches),
+        _ => millrace_cli::run(&matches, |properties, findings| Box::pin(rehearse(properties, findings))),
     }
 }
 
@@ -48,7 +48,7 @@ fn start_command() -> Command {
         .after_help(
             "Examples:\n  millrace start\n  millrace start server.properties\n  \
              millrace start --override listeners=PLAINTEXT://127.0.0.1:19092 --override log.dirs=/var/lib/millrace\n\n\
-             RUST_LOG=debug says more. SIGTERM stops it cleanly.",
+             logging.levels=debug (or RUST_LOG) says more. SIGTERM stops it cleanly.",
         )
         .arg(Arg::new("file").value_name("server.properties").value_parser(value_parser!(PathBuf)).help("Kafka's configuration file"))
         .arg(
@@ -61,8 +61,16 @@ fn start_command() -> Command {
 }
 
 fn start(given: &ArgMatches, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
-    log_to_stderr();
-    let config = configuration(given)?;
+    let (config, warnings) = configuration(given)?;
+    let (levels, format) = config.logging.clone();
+    let levels = match std::env::var("RUST_LOG") {
+        Ok(text) => Levels::parse(&text).map_err(|error| format!("RUST_LOG: {error}"))?,
+        Err(_) => levels,
+    };
+    loggers::begin(levels, format);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     raise_open_files();
     threads::prompt();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("millrace-net").build()?;
@@ -90,7 +98,8 @@ fn start(given: &ArgMatches, began: Instant) -> Result<(), Box<dyn std::error::E
     served
 }
 
-fn configuration(given: &ArgMatches) -> Result<NodeConfig, Box<dyn std::error::Error>> {
+/// The node's configuration, and what to warn of.
+fn configuration(given: &ArgMatches) -> Result<(NodeConfig, Vec<String>), Box<dyn std::error::Error>> {
     let mut properties = match given.get_one::<PathBuf>("file") {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -101,22 +110,12 @@ fn configuration(given: &ArgMatches) -> Result<NodeConfig, Box<dyn std::error::E
     for assignment in given.get_many::<String>("override").into_iter().flatten() {
         properties.override_with(assignment).map_err(|error| format!("--override {assignment}: {}", error.reason))?;
     }
-    let (config, warnings) = NodeConfig::from_properties(properties)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok(config)
+    Ok(NodeConfig::from_properties(properties)?)
 }
 
 #[expect(clippy::print_stdout, reason = "the one line that other programs wait for")]
 fn announce(running: &Running, began: Instant) {
     println!("{}", running.ready_line(began));
-}
-
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Where the log cannot be written (a full disk), that is no reason to fall over it.
-    tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
 }
 
 /// Segments and connections each need a descriptor: takes as many as the system allows.

@@ -192,3 +192,66 @@ async fn how_long_producers_are_remembered() {
     alter(&mut client, "producer.id.expiration.ms", "5").await;
     assert_eq!(node.pace().producer_expiration_ms, 5);
 }
+
+mod loggers {
+    use super::*;
+    use m::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+
+    const BROKER_LOGGER: i8 = 8;
+
+    fn text(text: &str) -> StrBytes {
+        StrBytes::from_string(text.to_owned())
+    }
+
+    /// Changes of loggers: name, operation, level. Answers with the error code and message.
+    async fn change(client: &mut Client, node: &str, changes: &[(&str, i8, Option<&str>)], validate_only: bool) -> (i16, String) {
+        let configs = changes.iter().map(|(name, operation, level)| AlterableConfig::default().with_name(text(name)).with_config_operation(*operation).with_value(level.map(text)));
+        let resource = AlterConfigsResource::default().with_resource_type(BROKER_LOGGER).with_resource_name(text(node)).with_configs(configs.collect());
+        let answer = client.ask(&m::IncrementalAlterConfigsRequest::default().with_resources(vec![resource]).with_validate_only(validate_only), 1).await;
+        let response = &answer.responses[0];
+        (response.error_code, response.error_message.as_ref().map(|message| message.to_string()).unwrap_or_default())
+    }
+
+    async fn level(client: &mut Client, name: &str) -> Option<String> {
+        use m::describe_configs_request::DescribeConfigsResource;
+        let resource = DescribeConfigsResource::default().with_resource_type(BROKER_LOGGER).with_resource_name(text("1")).with_configuration_keys(Some(vec![text(name)]));
+        let answer = client.ask(&m::DescribeConfigsRequest::default().with_resources(vec![resource]), 4).await;
+        assert_eq!(answer.results[0].error_code, 0, "{:?}", answer.results[0].error_message);
+        let found = answer.results[0].configs.first()?;
+        assert_eq!((found.config_source, found.read_only, found.is_sensitive), (6, false, false), "as Kafka shows a logger");
+        found.value.as_ref().map(|value| value.to_string())
+    }
+
+    /// All in one: levels are the process's, and tests share one.
+    #[tokio::test]
+    async fn levels_change_while_it_runs_as_kafkas_do() {
+        let node = TestNode::start().await;
+        let mut client = node.connect().await;
+        assert_eq!(level(&mut client, "root").await.as_deref(), Some("INFO"));
+        assert_eq!(change(&mut client, "1", &[("millrace_log", 0, Some("DEBUG")), ("millrace_shard", 0, Some("WARN"))], false).await.0, 0);
+        assert_eq!(level(&mut client, "millrace_log").await.as_deref(), Some("DEBUG"));
+        assert_eq!(level(&mut client, "millrace_shard").await.as_deref(), Some("WARN"));
+        assert_eq!(change(&mut client, "1", &[("millrace_log", 1, None)], false).await.0, 0);
+        assert_eq!(level(&mut client, "millrace_log").await.as_deref(), Some("INFO"), "without a level of its own it has its parent's");
+        assert_eq!(change(&mut client, "1", &[("millrace_log", 0, Some("TRACE"))], true).await.0, 0);
+        assert_eq!(level(&mut client, "millrace_log").await.as_deref(), Some("INFO"), "validation changes nothing");
+
+        let (invalid_request, invalid_config) = (42, 40);
+        for (node, changes, code, word) in [
+            ("1", vec![("kafka.server.KafkaApis", 0, Some("DEBUG"))], invalid_config, "does not exist"),
+            ("1", vec![("millrace_log", 0, Some("LOUD"))], invalid_config, "not a supported log level"),
+            ("1", vec![("root", 1, None)], invalid_request, "root logger is not allowed"),
+            ("1", vec![("millrace_log", 2, Some("DEBUG"))], invalid_request, "APPEND operation is not allowed"),
+            ("1", vec![("millrace_log", 3, Some("DEBUG"))], invalid_request, "SUBTRACT operation is not allowed"),
+            ("1", vec![("millrace_log", 0, Some("DEBUG")), ("millrace_log", 1, None)], invalid_request, "duplicate config keys"),
+            // The good one of two does not count either.
+            ("1", vec![("millrace_log", 0, Some("DEBUG")), ("nobody", 0, Some("DEBUG"))], invalid_config, "does not exist"),
+            ("7", vec![("root", 0, Some("DEBUG"))], invalid_request, "Expected 1, but received 7"),
+            ("", vec![("root", 0, Some("DEBUG"))], invalid_request, "must be an integer"),
+        ] {
+            let (found, said) = change(&mut client, node, &changes, false).await;
+            assert_eq!((found, said.contains(word)), (code, true), "{changes:?}: {said}");
+        }
+        assert_eq!(level(&mut client, "millrace_log").await.as_deref(), Some("INFO"));
+    }
+}

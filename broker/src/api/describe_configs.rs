@@ -76,6 +76,7 @@ fn describe(cluster: Cluster<'_>, resource: &DescribeConfigsResource, wish: Wish
             }
             Err(_) => Err(ApiError::new(ErrorCode::InvalidRequest, format!("Broker id must be an integer, but it is: {name}"))),
         },
+        configs::BROKER_LOGGER => configs::own_loggers(cluster.node_id, name).map(|()| loggers()),
         // The classic group protocol has no configs.
         configs::GROUP if name.is_empty() => Err(ApiError::new(ErrorCode::InvalidRequest, "Group name must not be empty")),
         configs::GROUP => Ok(Vec::new()),
@@ -123,6 +124,17 @@ fn default_broker(cluster: Cluster<'_>, wish: Wish) -> Vec<DescribeConfigsResour
     });
     each.collect()
 }
+
+/// The level that holds for each module, as Kafka shows its loggers.
+fn loggers() -> Vec<DescribeConfigsResourceResult> {
+    let shown = |(name, level): (String, &'static str)| {
+        DescribeConfigsResourceResult::default().with_name(StrBytes::from_string(name)).with_value(Some(text(level))).with_config_source(DYNAMIC_BROKER_LOGGER).with_documentation(None)
+    };
+    crate::loggers::levels().effective().into_iter().map(shown).collect()
+}
+
+/// Kafka's number for where their values come from.
+const DYNAMIC_BROKER_LOGGER: i8 = 6;
 
 /// A config without a row: nothing is known of it, so it is treated as a secret.
 fn unknown(name: &str, source: Source) -> DescribeConfigsResourceResult {

@@ -8,14 +8,13 @@ use super::view::text;
 use super::{Context, configs};
 
 const CLIENT_METRICS: i8 = 16;
-const BROKER_LOGGER: i8 = 8;
 
 pub async fn handle(ctx: &Context, request: ListConfigResourcesRequest, version: i16) -> ListConfigResourcesResponse {
     // Version 0 was made for client metrics alone, of which there are none here.
     if version == 0 {
         return ListConfigResourcesResponse::default();
     }
-    let known = [configs::TOPIC, configs::BROKER, BROKER_LOGGER, CLIENT_METRICS, configs::GROUP];
+    let known = [configs::TOPIC, configs::BROKER, configs::BROKER_LOGGER, CLIENT_METRICS, configs::GROUP];
     if request.resource_types.iter().any(|kind| !known.contains(kind)) {
         return ListConfigResourcesResponse::default().with_error_code(ErrorCode::UnsupportedVersion.code());
     }
@@ -29,6 +28,9 @@ pub async fn handle(ctx: &Context, request: ListConfigResourcesRequest, version:
     let nodes: Vec<String> = image.nodes().keys().map(i32::to_string).collect();
     if wants(configs::BROKER) {
         nodes.iter().for_each(|node| add(configs::BROKER, node));
+    }
+    if wants(configs::BROKER_LOGGER) {
+        nodes.iter().for_each(|node| add(configs::BROKER_LOGGER, node));
     }
     if wants(configs::GROUP) {
         image.config_scopes().for_each(|scope| {

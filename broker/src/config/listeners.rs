@@ -61,7 +61,7 @@ pub fn parse(settings: &BrokerSettings<'_>) -> Result<Vec<ListenerConfig>, Confi
         }
         plaintext_only(settings, &name)?;
         let advertised = advertised.iter().find(|(other, _)| *other == name).map(|(_, address)| address.clone());
-        if advertised.as_ref().is_some_and(|address| address.host == "0.0.0.0") {
+        if advertised.as_ref().is_some_and(|address| matches!(address.host.as_str(), "0.0.0.0" | "::")) {
             let reason = format!("{name} advertises every interface, which no client can connect to");
             return Err(ConfigError::Listener { name: "advertised.listeners", reason });
         }

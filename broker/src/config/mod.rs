@@ -13,6 +13,8 @@ use millrace_cluster::config::{
 
 pub use listeners::{Address, ListenerConfig};
 
+use crate::loggers::{Format, Levels, LoggerError};
+
 /// What must be put right before the node starts. Each message says how.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -32,6 +34,8 @@ pub enum ConfigError {
     OpenToEverybody { listener: String },
     #[error("{name}: {reason}")]
     Cluster { name: &'static str, reason: String },
+    #[error("logging.levels: {0}")]
+    Levels(#[from] LoggerError),
     #[error("log.dirs names no folder: give it one, or leave it out for ./millrace-data")]
     NoFolder,
 }
@@ -46,6 +50,7 @@ pub struct NodeConfig {
     pub listeners: Vec<ListenerConfig>,
     pub http: Option<Address>,
     pub grpc: Option<Address>,
+    pub logging: (Levels, Format),
     /// The properties as they were given: one of the layers that every config falls through.
     pub fixed: Map,
     /// `fetch.max.bytes`
@@ -98,6 +103,10 @@ impl NodeConfig {
             listeners,
             http,
             grpc,
+            logging: (
+                Levels::parse(&settings.text("logging.levels").unwrap_or_default())?,
+                if settings.text("logging.format").as_deref() == Some("json") { Format::Json } else { Format::Text },
+            ),
             fetch_bytes_max: usize::try_from(settings.number("fetch.max.bytes")).unwrap_or(0),
             fixed,
         };
@@ -220,6 +229,8 @@ mod tests {
             ("controller.quorum.voters=1@a:1,2@b:1", "clusters"),
             ("num.partitions=none", "num.partitions"),
             ("http.listener=0.0.0.0:8088", "http.listener"),
+            ("logging.levels=millrace=loud", "logging.levels"),
+            ("logging.format=xml", "logging.format"),
         ] {
             let refused = read(text).expect_err(text).to_string();
             assert!(refused.contains(word), "{text}: {refused}");

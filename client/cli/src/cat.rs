@@ -15,6 +15,9 @@ use millrace_record::{Frame, PREFIX_LEN, Prefix, Records, TimestampType};
 use crate::common::{CliError, Connect, Outcome};
 use crate::format::Printer;
 
+/// A segment's name is the offset that it begins with; files of RocksDB, which may lie below too, have shorter ones.
+const OFFSET_DIGITS: usize = 20;
+
 /// Frames above this are garbage: no broker of ours accepts such a batch.
 const FRAME_BYTES_MAX: usize = 1 << 30;
 
@@ -135,7 +138,7 @@ pub(crate) fn segments(path: &Path) -> Result<Vec<PathBuf>, CliError> {
             let path = entry.map_err(CliError::file(folder.display()))?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "log") {
+            } else if path.extension().is_some_and(|ending| ending == "log") && path.file_stem().is_some_and(|name| name.len() == OFFSET_DIGITS) {
                 found.push(path);
             }
         }

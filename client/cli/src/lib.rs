@@ -6,7 +6,7 @@
 //! let matches = millrace_cli::command().subcommand(start()).get_matches();
 //! match matches.subcommand() {
 //!     Some(("start", given)) => serve(given),
-//!     _ => millrace_cli::run(&matches),
+//!     _ => millrace_cli::run(&matches, rehearse),
 //! }
 //! ```
 //!
@@ -19,7 +19,7 @@
 mod cat;
 mod common;
 mod consume;
-mod doctor;
+pub mod doctor;
 mod format;
 mod group;
 mod produce;
@@ -64,7 +64,9 @@ pub fn command() -> clap::Command {
 }
 
 /// Runs the subcommand that `matches` (of [`command`]) names.
-pub fn run(matches: &clap::ArgMatches) -> ExitCode {
+///
+/// `rehearse` is how the binary would start, for the doctor.
+pub fn run(matches: &clap::ArgMatches, rehearse: doctor::Rehearse) -> ExitCode {
     let command = match Command::from_arg_matches(matches) {
         Ok(command) => command,
         Err(error) => error.exit(),
@@ -76,7 +78,7 @@ pub fn run(matches: &clap::ArgMatches) -> ExitCode {
         Command::Group(command) => common::block_on(group::run(command)),
         Command::Sql(args) => common::block_on(sql::run(args)),
         Command::Cat(args) => common::block_on(cat::run(args)),
-        Command::Doctor(args) => common::block_on(doctor::run(args)),
+        Command::Doctor(args) => common::block_on(doctor::run(args, rehearse)),
     };
     match outcome {
         Ok(code) => code,

@@ -6,9 +6,11 @@
 //! generator; `tests/tidy` holds that line.
 mod disk;
 pub mod production;
+mod rehearsal;
 mod time;
 mod world;
 
 pub use disk::{Disk, DiskLock, Entry, File, Map, OpenMode, create_dir_durably, parent_of, sync_names_above};
+pub use rehearsal::Rehearsal;
 pub use time::Moment;
 pub use world::{Sleep, Task, World};

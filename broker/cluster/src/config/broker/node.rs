@@ -19,6 +19,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::unset("metadata.log.dir", String).accepted().doc("Where the metadata log lives; the first of `log.dirs` when not set."),
     Key::with("metadata.log.max.record.bytes.between.snapshots", Long, "20971520").valid(AtLeast(1)).accepted().doc("Bytes of metadata records after which a snapshot is taken."),
     Key::with("metadata.max.idle.interval.ms", Int, "500").valid(AtLeast(0)).accepted().doc("Kafka's heartbeat record in an idle metadata log. Not needed here."),
+    Key::with("logging.levels", String, "info").doc("What is logged: a level, then `module=level` pairs, as in `info,millrace_log=debug`. RUST_LOG comes before it. Levels change while the node runs as Kafka's do: `kafka-configs.sh --entity-type broker-loggers`. Not a Kafka key."),
+    Key::with("logging.format", String, "text").valid(OneOf(&["text", "json"])).doc("The form of log lines on standard error; `json` is one object per line. Not a Kafka key."),
     Key::unset("broker.rack", String).doc("The rack of this broker, shown to clients."),
     Key::with("unstable.api.versions.enable", Boolean, "false").accepted().doc("Advertise API versions that Kafka calls unstable. There are none."),
     Key::with("auto.create.topics.enable", Boolean, "true").doc("A client that asks for an unknown topic gets it created."),
