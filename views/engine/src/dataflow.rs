@@ -28,7 +28,7 @@ impl Target {
 }
 
 struct Node {
-    name: Arc<str>,
+    name: &'static str,
     operator: Box<dyn Operator>,
     target: Target,
 }
@@ -58,7 +58,7 @@ impl Leaf {
     fn read(&self, record: &InputRecord, context: &mut Context<'_>) -> Result<Option<Change>, EngineError> {
         match self {
             Leaf::Source(source) => {
-                context.step = Arc::clone(&source.name);
+                context.step = Source::STEP;
                 source.read(record, context)
             }
             Leaf::Crossing(_) => Ok(Some(crossing::decode(record).map_err(StoreError::from)?)),
@@ -67,8 +67,8 @@ impl Leaf {
 }
 
 impl Dataflow {
-    pub fn add_node(&mut self, name: &str, operator: Box<dyn Operator>, target: Target) -> Target {
-        self.nodes.push(Node { name: Arc::from(name), operator, target });
+    pub fn add_node(&mut self, name: &'static str, operator: Box<dyn Operator>, target: Target) -> Target {
+        self.nodes.push(Node { name, operator, target });
         Target::Node(self.nodes.len() - 1, Port::Left)
     }
 
@@ -122,12 +122,13 @@ impl Dataflow {
             return Ok(());
         };
         let node = &self.nodes[at];
-        let mut emitted = Vec::new();
-        context.step = Arc::clone(&node.name);
+        let mut emitted = context.spare.pop().unwrap_or_default();
+        context.step = node.name;
         node.operator.process(port, change, context, &mut emitted)?;
-        for change in emitted {
+        for change in emitted.drain(..) {
             self.forward(node.target, change, context, out)?;
         }
+        context.spare.push(emitted);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEvent {
     /// The step that met the record, such as `Source` or `Project`.
-    pub step: Arc<str>,
+    pub step: &'static str,
     pub what: LogKind,
 }
 

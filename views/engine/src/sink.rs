@@ -1,11 +1,11 @@
 //! Changes as records of the sink topic.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use millrace_formats::{Codec, ColumnSpec, Side, codec, window};
 use millrace_sql::plan::{DataSource, WindowType};
 use millrace_sql::schema::{Role, Schema};
-use millrace_sql::value::Value;
 
 use crate::compile::Settings;
 use crate::error::{CompileError, EngineError};
@@ -18,10 +18,23 @@ pub struct Sink {
     key: Box<dyn Codec>,
     value: Box<dyn Codec>,
     has_key: bool,
-    /// Where the value columns stand in a row.
-    values: Vec<usize>,
+    values: Values,
     session: bool,
     timestamp: Option<EventTime>,
+}
+
+/// Where the value columns stand in a row.
+enum Values {
+    Together(Range<usize>),
+    Apart(Vec<usize>),
+}
+
+impl Values {
+    fn at(places: Vec<usize>) -> Values {
+        let first = places.first().copied().unwrap_or(0);
+        let together = first..first + places.len();
+        if places.iter().copied().eq(together.clone()) { Values::Together(together) } else { Values::Apart(places) }
+    }
 }
 
 impl Sink {
@@ -41,7 +54,7 @@ impl Sink {
             has_key: !keys.is_empty(),
             key: codec(&sink.key_format, Side::Key, keys)?,
             value: codec(&sink.value_format, Side::Value, value_specs)?,
-            values,
+            values: Values::at(values),
             session: sink.window.is_some_and(|window| window.window_type == WindowType::Session),
             timestamp: EventTime::compile(sink, rows, settings)?,
         })
@@ -81,8 +94,11 @@ impl Sink {
                         None => return Ok(None),
                     },
                 };
-                let values: Vec<Value> = self.values.iter().map(|at| row[*at].clone()).collect();
-                (self.value.encode(&values)?, timestamp)
+                let value = match &self.values {
+                    Values::Together(places) => self.value.encode(&row[places.clone()])?,
+                    Values::Apart(places) => self.value.encode(&places.iter().map(|at| row[*at].clone()).collect::<Vec<_>>())?,
+                };
+                (value, timestamp)
             }
         };
         Ok(Some(OutputRecord { key, window_bytes, value, timestamp, headers: Arc::clone(headers) }))

@@ -23,8 +23,6 @@ use crate::row::{Change, Key, Window};
 
 pub struct Source {
     pub topic: Arc<str>,
-    /// The step's name in the processing log.
-    pub name: Arc<str>,
     key: Box<dyn Codec>,
     value: Box<dyn Codec>,
     /// For each declared column, where its value comes from.
@@ -44,6 +42,9 @@ enum Origin {
 }
 
 impl Source {
+    /// Its name in the processing log.
+    pub const STEP: &str = "Source";
+
     pub fn compile(step: &SourceStep, settings: &Settings<'_>) -> Result<Source, CompileError> {
         let source = &step.source;
         let mut wanted = vec![false; source.schema.len()];
@@ -74,7 +75,6 @@ impl Source {
         }
         Ok(Source {
             topic: Arc::from(source.topic.as_str()),
-            name: Arc::from("Source"),
             key_count: keys.len(),
             key: codec(&source.key_format, Side::Key, keys)?,
             value: codec(&source.value_format, Side::Value, values)?,
@@ -101,36 +101,33 @@ impl Source {
                 return Ok(None);
             }
         };
-        let Some(mut value) = value else {
+        let Some(value) = value else {
             return Ok(Some(Change { key, window, new: None, old: None, timestamp: record.timestamp }));
         };
-        let declared: Vec<Value> = self
-            .declared
-            .iter()
-            .map(|origin| match origin {
-                Origin::Key(at) => key.as_ref().and_then(|key| key.get(*at)).cloned().unwrap_or_default(),
-                Origin::Value(at) => value.get_mut(*at).map(std::mem::take).unwrap_or_default(),
-                Origin::Headers => all_headers(&record.headers),
-                Origin::Header(name) => one_header(&record.headers, name),
-            })
-            .collect();
+        let declared = |at: usize| match &self.declared[at] {
+            Origin::Key(at) => key.as_ref().and_then(|key| key.get(*at)).cloned().unwrap_or_default(),
+            Origin::Value(at) => value.get(*at).cloned().unwrap_or_default(),
+            Origin::Headers => all_headers(&record.headers),
+            Origin::Header(name) => one_header(&record.headers, name),
+        };
         let timestamp = match &self.timestamp {
             None => record.timestamp,
-            Some(event_time) => match event_time.of(&declared, context)? {
+            Some(event_time) => match event_time.of(&(0..self.declared.len()).map(declared).collect::<Vec<_>>(), context)? {
                 Some(timestamp) => timestamp,
                 None => return Ok(None),
             },
         };
         let bound = |time: Option<i64>| time.map_or(Value::Null, Value::BigInt);
         let row = self.columns.iter().map(|column| match column {
-            SourceColumn::Declared(at) => declared[*at].clone(),
+            SourceColumn::Declared(at) => declared(*at),
             SourceColumn::RowTime => Value::BigInt(timestamp),
             SourceColumn::RowPartition => Value::Int(record.partition),
             SourceColumn::RowOffset => Value::BigInt(record.offset),
             SourceColumn::WindowStart => bound(window.map(|window| window.start)),
             SourceColumn::WindowEnd => bound(window.map(|window| window.end)),
         });
-        Ok(Some(Change { key, window, new: Some(row.collect()), old: None, timestamp }))
+        let row = row.collect();
+        Ok(Some(Change { key, window, new: Some(row), old: None, timestamp }))
     }
 
     fn read_key(&self, bytes: Option<&Bytes>) -> Result<(Option<Key>, Option<Window>), DecodeError> {
@@ -159,7 +156,7 @@ impl Source {
             record: record.cloned().unwrap_or_default(),
             message: error.to_string(),
         };
-        context.log.push(LogEvent { step: Arc::clone(&self.name), what });
+        context.log.push(LogEvent { step: Source::STEP, what });
     }
 }
 

@@ -20,7 +20,7 @@ use crate::record::{InputRecord, OutputRecord};
 use crate::row::Change;
 use crate::stages::Crossing;
 use crate::sink::Sink;
-use crate::state::{Batch, Cut, InputId, Pending, Store, StoreError, Stored, TableId, Unit};
+use crate::state::{Cut, InputId, Pending, Store, StoreError, Stored, TableId, Unit};
 
 /// A compiled query: shared by the tasks of all its partitions.
 pub struct Query {
@@ -88,13 +88,14 @@ pub struct Task<S> {
     store: S,
     cut: Cut,
     pending: Pending,
+    spare: Vec<Vec<Change>>,
 }
 
 impl<S: Store> Task<S> {
     /// Goes on where the store's last commit stands.
     pub fn open(query: Arc<Query>, store: S) -> Result<Task<S>, StoreError> {
         let cut = store.cut()?;
-        Ok(Task { query, store, cut, pending: Pending::default() })
+        Ok(Task { query, store, cut, pending: Pending::default(), spare: Vec::new() })
     }
 
     /// How far the inputs have been fed, committed or not.
@@ -132,13 +133,23 @@ impl<S: Store> Task<S> {
 
     /// Feeds one record at the given time of the schedule's clock.
     pub fn feed(&mut self, record: &InputRecord, clock_ms: i64) -> Result<Fed, EngineError> {
+        let mut fed = Fed::default();
+        self.feed_into(record, clock_ms, &mut fed)?;
+        Ok(fed)
+    }
+
+    /// The same for callers with many records: what `fed` held before is forgotten, its room is used again.
+    pub fn feed_into(&mut self, record: &InputRecord, clock_ms: i64, fed: &mut Fed) -> Result<(), EngineError> {
+        fed.changes.clear();
+        fed.records.clear();
+        fed.log.clear();
         let input = InputId { topic: Arc::clone(&record.topic), partition: record.partition };
         if self.cut.covers(&input, record.offset) {
-            return Ok(Fed::default());
+            return Ok(());
         }
         let unit = Unit::resume(&self.store, std::mem::take(&mut self.pending));
         let mut context = Context::new(unit, EvalContext::new(clock_ms, seed(record)).limited(self.query.limits));
-        let mut fed = Fed::default();
+        context.spare = std::mem::take(&mut self.spare);
         self.query.dataflow.process(record, &mut context, &mut fed.changes)?;
         match &self.query.output {
             Output::Changes => {}
@@ -158,16 +169,16 @@ impl<S: Store> Task<S> {
             // Dropping it would lose a change, and a larger one follows.
             self.query.limits.check_row(bytes).map_err(|error| EngineError::Stopped(error.to_string()))?;
         }
-        fed.log = context.log;
+        fed.log.append(&mut context.log);
+        self.spare = context.spare;
         self.pending = context.unit.into_pending();
         self.cut.advance(&input, record.offset.saturating_add(1));
-        Ok(fed)
+        Ok(())
     }
 
     /// Writes everything since the last commit, with the cut that it stands for.
     pub fn commit(&mut self) -> Result<(), StoreError> {
-        let rows = self.pending.take_rows();
-        self.store.commit(Batch { rows, cut: self.cut.clone() })
+        self.store.commit(self.pending.rows(), &self.cut)
     }
 }
 

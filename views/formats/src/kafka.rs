@@ -44,7 +44,10 @@ impl Codec for Kafka {
             Some(SqlType::Double) => Value::Double(f64::from_be_bytes(fixed(bytes, "DoubleDeserializer")?)),
             Some(SqlType::Bytes) => Value::Bytes(Bytes::copy_from_slice(bytes)),
             // Java replaces what is not UTF-8; so do we.
-            Some(_) => Value::string(&*String::from_utf8_lossy(bytes)),
+            Some(_) => match std::str::from_utf8(bytes) {
+                Ok(text) => Value::string(text),
+                Err(_) => Value::string(&*String::from_utf8_lossy(bytes)),
+            },
         };
         Ok(Some(vec![value]))
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use millrace_engine::state::{Batch, Cut, InputId, Rows, Store, Stored, TableId};
+use millrace_engine::state::{Cut, InputId, Rows, Store, Stored, TableId};
 use millrace_sql::value::Value;
 use millrace_store::{Caches, DiskStore, RowBudget};
 
@@ -21,9 +21,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut store = DiskStore::open(&dir, &Caches::new(bytes / 2), &RowBudget::new(bytes / 2))?;
     let input = InputId::new("in", 0);
     let (mut chance, mut cut, mut most, mut write_backs) = (0x9e37_79b9_7f4a_7c15_u64, Cut::default(), 0, 0);
+    let mut rows = Rows::default();
     let begun = Instant::now();
     for at in 0..records {
-        let mut rows = Rows::new();
         // Every key once, then any.
         chance ^= chance << 13;
         chance ^= chance >> 7;
@@ -34,9 +34,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => 0,
         };
         let row = vec![Value::BigInt(count + 1), Value::string("some text that a row holds beside its count")];
-        rows.entry(TABLE).or_default().insert(key, Some(Stored { row: row.into(), timestamp: 0 }));
+        rows.insert(TABLE, key, Some(Stored { row: row.into(), timestamp: 0 }));
         cut.advance(&input, at as i64 + 1);
-        store.commit(Batch { rows, cut: cut.clone() })?;
+        store.commit(&mut rows, &cut)?;
         if at % CHUNK == 0 && store.wants_write_back() {
             store.write_back()?;
             write_backs += 1;

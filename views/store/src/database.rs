@@ -29,15 +29,6 @@ pub trait Database: Send + Sync {
 
     fn scan(&self, table: TableId, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError>;
 
-    /// Freezes the rows as they are now, calls `frozen`, then visits them, whatever is written meanwhile.
-    fn scan_frozen(
-        &self,
-        table: TableId,
-        range: (&[u8], Option<&[u8]>),
-        frozen: &mut dyn FnMut(),
-        visit: Visit<'_>,
-    ) -> Result<(), StoreError>;
-
     /// An estimate, in bytes.
     fn disk_bytes(&self) -> u64;
 }

@@ -1,9 +1,9 @@
 //! One view partition's rows over a database: what is resident, what is dirty, and the cut that they stand for.
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use millrace_engine::state::{Batch, Cut, Store, StoreError, Stored, TableId};
+use millrace_engine::state::{Cut, Rows, Store, StoreError, Stored, TableId};
 use parking_lot::Mutex;
 
 use crate::budget::RowBudget;
@@ -17,13 +17,18 @@ pub struct DiskStore {
     resident: Mutex<Resident>,
     cut: Cut,
     written_cut: Cut,
+    /// A write-back has begun and not ended.
+    writing: bool,
     budget: Arc<RowBudget>,
 }
 
-/// The rows of one cut, readable without holding up the owner.
-pub struct Snapshot {
+/// Rows on their way to the database, with their cut.
+pub struct WriteBack {
     database: Arc<dyn Database>,
-    pub cut: Cut,
+    rows: Arc<Rows>,
+    cut: Cut,
+    /// Rows of the write-back before: to be freed where nobody waits for it.
+    _before: Arc<Rows>,
 }
 
 impl DiskStore {
@@ -32,7 +37,7 @@ impl DiskStore {
         let database = databases.open(dir)?;
         let cut = database.cut()?;
         budget.join();
-        Ok(DiskStore { database, resident: Mutex::default(), written_cut: cut.clone(), cut, budget: budget.clone() })
+        Ok(DiskStore { database, resident: Mutex::default(), written_cut: cut.clone(), cut, writing: false, budget: budget.clone() })
     }
 
     /// Half the budget is taken by rows still to be written; the other half stays for what is read. The owner writes back
@@ -55,31 +60,32 @@ impl DiskStore {
         &self.written_cut
     }
 
-    /// Writes the dirty rows and the cut behind them, as one batch.
-    pub fn write_back(&mut self) -> Result<(), StoreError> {
+    /// Begins to write the dirty rows and the cut behind them, as one batch. Until it has ended there may be no other; whoever reads
+    /// goes on meanwhile.
+    pub fn begin_write_back(&mut self) -> WriteBack {
         let resident = self.resident.get_mut();
-        self.database.write(resident.dirty(), &self.cut)?;
-        resident.written(self.budget.share());
-        self.written_cut = self.cut.clone();
+        let before = resident.begin_write_back(self.budget.share());
+        self.writing = true;
+        WriteBack { database: self.database.clone(), rows: resident.written().clone(), cut: self.cut.clone(), _before: before }
+    }
+
+    /// After [`WriteBack::write`].
+    pub fn end_write_back(&mut self, written: &WriteBack) {
+        self.writing = false;
+        self.written_cut = written.cut.clone();
+    }
+
+    /// All of it at once, for an owner whom nobody reads beside.
+    pub fn write_back(&mut self) -> Result<(), StoreError> {
+        let back = self.begin_write_back();
+        back.write()?;
+        self.end_write_back(&back);
         Ok(())
     }
 
-    /// Makes the last write-back outlive a crash of the machine: before something that it could be made from again is
-    /// thrown away.
-    pub fn sync(&self) -> Result<(), StoreError> {
-        self.database.sync()
-    }
-
-    /// Whether everything up to this cut can be forgotten by the inputs: the cut that a crash would bring back.
-    pub fn durable_cut(&self) -> Result<Cut, StoreError> {
-        self.database.cut()
-    }
-
-    /// Writes back, so that the database alone holds the rows of the cut, and gives them to read elsewhere.
-    /// Between this call and [`Snapshot::read`] the owner must stay put; `read` is quick to freeze and free to take long.
-    pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
-        self.write_back()?;
-        Ok(Snapshot { database: self.database.clone(), cut: self.cut.clone() })
+    /// What a crash would leave: as of the last write-back.
+    pub fn database(&self) -> &Arc<dyn Database> {
+        &self.database
     }
 
     pub fn memory_bytes(&self) -> usize {
@@ -97,16 +103,15 @@ impl Drop for DiskStore {
     }
 }
 
-impl Snapshot {
-    /// Freezes the rows, then calls `frozen` (let the owner go on there), then visits.
-    pub fn read(
-        &self,
-        table: TableId,
-        range: (&[u8], Option<&[u8]>),
-        frozen: &mut dyn FnMut(),
-        visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        self.database.scan_frozen(table, range, frozen, visit)
+impl WriteBack {
+    /// Without the store: what it says does not change by this.
+    pub fn write(&self) -> Result<(), StoreError> {
+        self.database.write(&self.rows, &self.cut)
+    }
+
+    /// Makes it outlive a crash of the machine: before something that it could be made from again is thrown away.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.database.sync()
     }
 }
 
@@ -117,8 +122,8 @@ impl Store for DiskStore {
             return Ok(known);
         }
         let found = self.database.get(table, key)?;
-        let room = self.budget.share().saturating_sub(resident.dirty_bytes());
-        resident.remember((table, key.to_vec()), found.clone(), room);
+        let room = self.budget.share().saturating_sub(resident.kept_bytes());
+        resident.remember(table, key, found.clone(), room);
         Ok(found)
     }
 
@@ -133,46 +138,59 @@ impl Store for DiskStore {
             return Ok(());
         }
         let resident = self.resident.lock();
-        let bounds = (Bound::Included(from), to.map_or(Bound::Unbounded, Bound::Excluded));
-        let dirty = resident.dirty().get(&table).into_iter().flat_map(|rows| rows.range::<[u8], _>(bounds));
-        let mut dirty = dirty.map(|(key, row)| (key.as_slice(), row.as_ref())).peekable();
-        let mut stopped = false;
-        self.database.scan(table, from, to, &mut |key, stored| {
-            while let Some((own, row)) = dirty.next_if(|(own, _)| *own <= key) {
-                if row.is_some_and(|row| visit(own, row).is_break()) {
-                    stopped = true;
-                    return ControlFlow::Break(());
-                }
-                if own == key {
-                    return ControlFlow::Continue(());
-                }
-            }
-            let flow = visit(key, stored);
-            stopped = flow.is_break();
-            flow
-        })?;
-        if !stopped {
-            for (key, row) in dirty {
-                if row.is_some_and(|row| visit(key, row).is_break()) {
-                    break;
-                }
-            }
-        }
-        Ok(())
+        let newest = resident.dirty().table(table);
+        // What is being written is in the database already, or is not.
+        let older = resident.written().table(table).filter(|_| self.writing);
+        let (newest, older) = (newest.map(|rows| rows.range(from, to)), older.map(|rows| rows.range(from, to)));
+        let mut visit = |key: &[u8], row: Option<&Stored>| row.map_or(ControlFlow::Continue(()), |stored| visit(key, stored));
+        merge(newest.into_iter().flatten(), &mut visit, |visit| {
+            merge(older.into_iter().flatten(), visit, |visit| {
+                self.database.scan(table, from, to, &mut |key, stored| visit(key, Some(stored)))
+            })
+        })
     }
 
     fn cut(&self) -> Result<Cut, StoreError> {
         Ok(self.cut.clone())
     }
 
-    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+    fn commit(&mut self, rows: &mut Rows, cut: &Cut) -> Result<(), StoreError> {
         let resident = self.resident.get_mut();
-        for (table, rows) in batch.rows {
-            for (key, row) in rows {
-                resident.change((table, key), row);
+        for (table, rows) in rows.iter_mut() {
+            for (key, row) in rows.drain() {
+                resident.change(table, key, row);
             }
         }
-        self.cut = batch.cut;
+        self.cut = cut.clone();
         Ok(())
     }
+}
+
+/// Called with each row in key order, or with what deletes it, until told to stop.
+type VisitChange<'a> = &'a mut dyn FnMut(&[u8], Option<&Stored>) -> ControlFlow<()>;
+
+/// Visits changes together with the older rows behind them; of one key, the change alone.
+fn merge<'a>(
+    changes: impl Iterator<Item = (&'a [u8], &'a Option<Stored>)>,
+    visit: VisitChange<'_>,
+    older: impl FnOnce(VisitChange<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut changes = changes.peekable();
+    let mut flow = ControlFlow::Continue(());
+    older(&mut |key, row| {
+        while let Some((own, change)) = changes.next_if(|(own, _)| *own <= key) {
+            flow = visit(own, change.as_ref());
+            if flow.is_break() || own == key {
+                return flow;
+            }
+        }
+        flow = visit(key, row);
+        flow
+    })?;
+    while flow.is_continue()
+        && let Some((key, change)) = changes.next()
+    {
+        flow = visit(key, change.as_ref());
+    }
+    Ok(())
 }

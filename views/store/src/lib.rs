@@ -15,5 +15,5 @@ mod rocks;
 
 pub use budget::RowBudget;
 pub use database::{Database, Databases, Visit};
-pub use disk::{DiskStore, Snapshot};
+pub use disk::{DiskStore, WriteBack};
 pub use rocks::{Caches, examine};

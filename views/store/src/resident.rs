@@ -1,72 +1,70 @@
-//! Rows in memory: dirty ones until they are written back, clean ones until the room is needed.
-use std::collections::btree_map::Entry;
-use std::collections::{HashMap, VecDeque};
+//! Rows in memory over the database: those changed since the last write-back, those of that write-back, and those that were read.
+//!
+//! What a write-back wrote is kept as a whole until the next one, so that nothing is moved from one map to another for it.
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use millrace_engine::state::{Rows, Stored, TableId};
+use indexmap::IndexMap;
+use millrace_engine::state::{KeyHasher, Rows, Stored, TableId};
 
-pub type RowKey = (TableId, Vec<u8>);
+type RowKey = (TableId, Box<[u8]>);
 
-/// What a row costs beside its bytes: the map's node, the Arc, the values' headers.
+/// What a row costs beside its bytes: its places in the map, the key's and the row's allocations, their headers.
 const OVERHEAD: usize = 160;
 
-/// A clean row, and whether it was read since the hand of the clock last passed it.
+/// A row that was read, and whether it was read again since the hand of the clock last passed it.
 struct Clean {
     stored: Option<Stored>,
     bytes: usize,
     touched: bool,
 }
 
-/// Second-chance ("clock") cache of clean rows beside the ordered map of dirty ones.
 #[derive(Default)]
 pub struct Resident {
     dirty: Rows,
     dirty_bytes: usize,
-    clean: HashMap<Arc<RowKey>, Clean>,
-    clock: VecDeque<Arc<RowKey>>,
+    /// Older than the dirty rows; in the database, or on its way there.
+    written: Arc<Rows>,
+    written_bytes: usize,
+    /// As the database has them; nothing else here has the same key. A second-chance ("clock") cache.
+    clean: IndexMap<TableId, IndexMap<Box<[u8]>, Clean, KeyHasher>>,
+    clock: VecDeque<RowKey>,
     clean_bytes: usize,
 }
 
 impl Resident {
     /// `Some(None)`: known to be absent.
     pub fn get(&mut self, table: TableId, key: &[u8]) -> Option<Option<Stored>> {
-        if let Some(change) = self.dirty.get(&table).and_then(|rows| rows.get(key)) {
-            return Some(change.clone());
+        if let Some(known) = self.dirty.get(table, key).or_else(|| self.written.get(table, key)) {
+            return Some(known.clone());
         }
-        let clean = self.clean.get_mut(&(table, key.to_vec()))?;
+        let clean = self.clean.get_mut(&table)?.get_mut(key)?;
         clean.touched = true;
         Some(clean.stored.clone())
     }
 
-    pub fn change(&mut self, (table, key): RowKey, row: Option<Stored>) {
-        self.dirty_bytes += cost(&key, row.as_ref());
-        match self.dirty.entry(table).or_default().entry(key) {
-            // A dirty row has no clean copy.
-            Entry::Occupied(mut entry) => {
-                self.dirty_bytes -= cost(entry.key(), entry.get().as_ref());
-                entry.insert(row);
-            }
-            Entry::Vacant(entry) => {
-                // The clean copy would be stale; its place in the clock is found empty later.
-                if let Some(clean) = self.clean.remove(&(table, entry.key().clone())) {
-                    self.clean_bytes -= clean.bytes;
-                }
-                entry.insert(row);
-            }
+    pub fn change(&mut self, table: TableId, key: Vec<u8>, row: Option<Stored>) {
+        // The clean copy would be stale; its place in the clock is found empty later.
+        if let Some(clean) = self.clean.get_mut(&table).and_then(|rows| rows.swap_remove(key.as_slice())) {
+            self.clean_bytes -= clean.bytes;
+        }
+        let (key_bytes, bytes) = (OVERHEAD + key.len(), row_bytes(row.as_ref()));
+        match self.dirty.insert(table, key, row) {
+            Some(before) => self.dirty_bytes = self.dirty_bytes + bytes - row_bytes(before.as_ref()),
+            None => self.dirty_bytes += key_bytes + bytes,
         }
     }
 
-    /// Remembers what the database said, within `room` bytes of clean rows.
-    pub fn remember(&mut self, key: RowKey, stored: Option<Stored>, room: usize) {
-        let bytes = cost(&key.1, stored.as_ref());
+    /// Remembers what the database said, within `room` bytes of rows that were read.
+    pub fn remember(&mut self, table: TableId, key: &[u8], stored: Option<Stored>, room: usize) {
+        let bytes = OVERHEAD + key.len() + row_bytes(stored.as_ref());
         if bytes > room {
             return;
         }
-        let key = Arc::new(key);
-        if let Some(before) = self.clean.insert(key.clone(), Clean { stored, bytes, touched: false }) {
-            self.clean_bytes -= before.bytes;
-        } else {
-            self.clock.push_back(key);
+        let rows = self.clean.entry(table).or_default();
+        match rows.insert(key.into(), Clean { stored, bytes, touched: false }) {
+            Some(before) => self.clean_bytes -= before.bytes,
+            None => self.clock.push_back((table, key.into())),
         }
         self.clean_bytes += bytes;
         self.evict(room);
@@ -74,14 +72,15 @@ impl Resident {
 
     fn evict(&mut self, room: usize) {
         while self.clean_bytes > room {
-            let Some(key) = self.clock.pop_front() else { return };
-            let Some(clean) = self.clean.get_mut(&key) else { continue };
+            let Some((table, key)) = self.clock.pop_front() else { return };
+            let Some(rows) = self.clean.get_mut(&table) else { continue };
+            let Some(clean) = rows.get_mut(&key) else { continue };
             if clean.touched {
                 clean.touched = false;
-                self.clock.push_back(key);
+                self.clock.push_back((table, key));
             } else {
                 self.clean_bytes -= clean.bytes;
-                self.clean.remove(&key);
+                rows.swap_remove(&key);
             }
         }
     }
@@ -94,29 +93,37 @@ impl Resident {
         self.dirty_bytes
     }
 
-    pub fn bytes(&self) -> usize {
-        self.dirty_bytes + self.clean_bytes
+    /// The rows of the last write-back, which may not have reached the database yet.
+    pub fn written(&self) -> &Arc<Rows> {
+        &self.written
     }
 
-    /// The dirty rows have been written: they stay as clean ones, as far as there is room.
-    pub fn written(&mut self, room: usize) {
-        self.dirty_bytes = 0;
-        for (table, rows) in std::mem::take(&mut self.dirty) {
-            for (key, stored) in rows {
-                self.remember((table, key), stored, room);
-            }
-        }
+    /// What may not be evicted to make room.
+    pub fn kept_bytes(&self) -> usize {
+        self.dirty_bytes + self.written_bytes
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.kept_bytes() + self.clean_bytes
+    }
+
+    /// The dirty rows are about to be written. Gives those of the write-back before, which nobody needs any more.
+    pub fn begin_write_back(&mut self, room: usize) -> Arc<Rows> {
+        let before = std::mem::replace(&mut self.written, Arc::new(std::mem::take(&mut self.dirty)));
+        self.written_bytes = std::mem::take(&mut self.dirty_bytes);
+        self.evict(room.saturating_sub(self.kept_bytes()));
         // Keys whose clean row was changed leave an entry in the clock; without this they would pile up.
-        if self.clock.len() > 2 * self.clean.len() + 64 {
+        let count: usize = self.clean.values().map(IndexMap::len).sum();
+        if self.clock.len() > 2 * count + 64 {
+            let mut seen = std::collections::HashSet::with_capacity(count);
             let clean = &self.clean;
-            self.clock.retain(|key| clean.contains_key(key));
-            let mut seen = std::collections::HashSet::with_capacity(self.clock.len());
-            self.clock.retain(|key| seen.insert(key.clone()));
+            self.clock.retain(|(table, key)| clean.get(table).is_some_and(|rows| rows.contains_key(key)) && seen.insert((*table, key.clone())));
         }
+        before
     }
 }
 
 /// An estimate that errs on the high side for flat rows.
-fn cost(key: &[u8], stored: Option<&Stored>) -> usize {
-    OVERHEAD + key.len() + stored.map_or(0, |stored| stored.row.iter().map(millrace_engine::state::value_bytes).sum())
+fn row_bytes(stored: Option<&Stored>) -> usize {
+    stored.map_or(0, |stored| stored.row.iter().map(millrace_engine::state::value_bytes).sum())
 }

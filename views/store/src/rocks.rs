@@ -112,11 +112,11 @@ impl Database for Rocks {
 
     fn write(&self, rows: &Rows, cut: &Cut) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
-        for (table, rows) in rows {
-            for (key, row) in rows {
+        for (table, rows) in rows.iter() {
+            for (key, row) in rows.iter() {
                 match row {
-                    Some(stored) => batch.put(full_key(*table, key), encode_row(stored)),
-                    None => batch.delete(full_key(*table, key)),
+                    Some(stored) => batch.put(full_key(table, key), encode_row(stored)),
+                    None => batch.delete(full_key(table, key)),
                 }
             }
         }
@@ -130,18 +130,6 @@ impl Database for Rocks {
 
     fn scan(&self, table: TableId, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError> {
         visit_range(self.0.iterator_opt(start(table, from).mode(), bounded(table, to)), visit)
-    }
-
-    fn scan_frozen(
-        &self,
-        table: TableId,
-        (from, to): (&[u8], Option<&[u8]>),
-        frozen: &mut dyn FnMut(),
-        visit: Visit<'_>,
-    ) -> Result<(), StoreError> {
-        let snapshot = self.0.snapshot();
-        frozen();
-        visit_range(snapshot.iterator_opt(start(table, from).mode(), bounded(table, to)), visit)
     }
 
     fn disk_bytes(&self) -> u64 {

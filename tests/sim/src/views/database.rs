@@ -224,8 +224,8 @@ impl Database for SimDatabase {
             log.append(&payload)?;
             payload.clear();
         }
-        for (table, rows) in rows {
-            rows.iter().for_each(|(key, row)| put_row(&mut payload, *table, key, row.as_ref()));
+        for (table, rows) in rows.iter() {
+            rows.iter().for_each(|(key, row)| put_row(&mut payload, table, key, row.as_ref()));
         }
         put_cut(&mut payload, cut);
         log.append(&payload)?;
@@ -249,21 +249,6 @@ impl Database for SimDatabase {
         };
         for ((_, key), stored) in inner.0.rows.range((Bound::Included((table, from.to_vec())), end)) {
             if visit(key, stored) == ControlFlow::Break(()) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn scan_frozen(&self, table: TableId, range: (&[u8], Option<&[u8]>), frozen: &mut dyn FnMut(), visit: Visit<'_>) -> Result<(), StoreError> {
-        let mut rows = Vec::new();
-        self.scan(table, range.0, range.1, &mut |key, stored| {
-            rows.push((key.to_vec(), stored.clone()));
-            ControlFlow::Continue(())
-        })?;
-        frozen();
-        for (key, stored) in rows {
-            if visit(&key, &stored).is_break() {
                 break;
             }
         }

@@ -13,7 +13,7 @@ pub struct FlatMap {
 
 impl FlatMap {
     fn rows(&self, row: &Row, context: &mut Context<'_>) -> Vec<Row> {
-        let results = self.calls.eval_all(row, context);
+        let results: Vec<Value> = self.calls.eval_all(row, context);
         let lists: Vec<&[Value]> = results
             .iter()
             .map(|result| match result {

@@ -16,7 +16,7 @@ pub(super) fn group_of(group_by: &Scalars, row: &Row, context: &mut Context<'_>)
     if key.is_none() {
         context.note("a row whose group is null is skipped");
     }
-    key.map(Key::from)
+    key
 }
 
 impl Operator for Group {

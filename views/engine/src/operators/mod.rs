@@ -26,8 +26,6 @@ pub use project::Project;
 pub use scalar::{Scalar, Scalars};
 pub use table::Table;
 
-use std::sync::Arc;
-
 use millrace_sql::expr::EvalContext;
 
 use crate::error::EngineError;
@@ -53,17 +51,19 @@ pub struct Context<'a> {
     pub eval: EvalContext,
     pub log: Vec<LogEvent>,
     /// Name of the step at work, for the log.
-    pub step: Arc<str>,
+    pub step: &'static str,
+    /// Lists that changes were in, empty again: they are wanted with every record.
+    pub spare: Vec<Vec<Change>>,
 }
 
 impl<'a> Context<'a> {
     pub fn new(unit: Unit<'a>, eval: EvalContext) -> Context<'a> {
-        Context { unit, eval, log: Vec::new(), step: Arc::from("") }
+        Context { unit, eval, log: Vec::new(), step: "", spare: Vec::new() }
     }
 
     pub fn note(&mut self, message: impl Into<String>) {
         let what = LogKind::Processing { message: message.into() };
-        self.log.push(LogEvent { step: Arc::clone(&self.step), what });
+        self.log.push(LogEvent { step: self.step, what });
     }
 
     /// Moves errors that expressions swallowed into the log.
@@ -72,6 +72,13 @@ impl<'a> Context<'a> {
             self.note(error.to_string());
         }
     }
+}
+
+/// Rows of times before this are removed when `now` is the greatest time seen: those past the retention, in few steps, because to
+/// look for some costs much more than to keep a few for longer. Who reads leaves out what is past the retention.
+fn expired_before(now: i64, retention_ms: i64) -> i64 {
+    let live = now.saturating_sub(retention_ms);
+    live.saturating_sub(live.rem_euclid((retention_ms / 16).max(1)))
 }
 
 /// A number that an operator keeps between records, such as its stream time.

@@ -31,7 +31,7 @@ impl Operator for PartitionBy {
             }
             bare.into()
         });
-        let row = self.columns.eval_all(&row, context);
+        let row: Vec<Value> = self.columns.eval_all(&row, context);
         let key: Arc<[Value]> = self.keys.iter().map(|at| row[*at].clone()).collect();
         let absent = matches!(&*key, [] | [Value::Null]);
         out.push(Change {

@@ -23,8 +23,8 @@ impl Project {
 
 impl Operator for Project {
     fn process(&self, _: Port, change: Change, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError> {
-        let new = change.new.map(|row| -> Row { self.columns.eval_all(&row, context).into() });
-        let old = change.old.map(|row| -> Row { self.columns.eval_all(&row, context).into() });
+        let new = change.new.map(|row| -> Row { self.columns.eval_all(&row, context) });
+        let old = change.old.map(|row| -> Row { self.columns.eval_all(&row, context) });
         out.push(Change { key: self.key(change.key), window: change.window, new, old, timestamp: change.timestamp });
         Ok(())
     }

@@ -4,6 +4,7 @@ use millrace_sql::expr::{EvalError, Expr};
 use millrace_sql::value::Value;
 
 use crate::operators::Context;
+use crate::row::Key;
 
 /// One compiled expression over a row.
 pub struct Scalar(pub Expr);
@@ -35,19 +36,19 @@ impl Scalar {
 pub struct Scalars(pub Vec<Scalar>);
 
 impl Scalars {
-    pub fn eval_all(&self, row: &[Value], context: &mut Context<'_>) -> Vec<Value> {
+    pub fn eval_all<T: FromIterator<Value>>(&self, row: &[Value], context: &mut Context<'_>) -> T {
         self.0.iter().map(|scalar| scalar.eval(row, context)).collect()
     }
 
     /// All values, or nothing when any is null or fails: the rule of GROUP BY.
-    pub fn eval_group(&self, row: &[Value], context: &mut Context<'_>) -> Option<Vec<Value>> {
-        let mut values = Vec::with_capacity(self.0.len());
-        for scalar in &self.0 {
-            match scalar.eval(row, context) {
-                Value::Null => return None,
-                value => values.push(value),
-            }
-        }
-        Some(values)
+    pub fn eval_group(&self, row: &[Value], context: &mut Context<'_>) -> Option<Key> {
+        let mut belongs = true;
+        let values = self.0.iter().map(|scalar| {
+            let value = if belongs { scalar.eval(row, context) } else { Value::Null };
+            belongs &= value != Value::Null;
+            value
+        });
+        let values = values.collect();
+        belongs.then_some(values)
     }
 }

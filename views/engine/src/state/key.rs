@@ -39,8 +39,9 @@ const DEPTH_MAX: usize = 64;
 pub struct KeyBuilder(Vec<u8>);
 
 impl KeyBuilder {
+    /// With room for most keys.
     pub fn new() -> KeyBuilder {
-        KeyBuilder::default()
+        KeyBuilder(Vec::with_capacity(48))
     }
 
     #[must_use]
@@ -87,7 +88,16 @@ pub fn split_time(bytes: &[u8]) -> Result<(i64, &[u8]), CorruptRow> {
 }
 
 pub fn encode_values(values: &[Value]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(values.len() * 10);
+    encode_with_room(values, 0)
+}
+
+fn encode_with_room(values: &[Value], room: usize) -> Vec<u8> {
+    let bytes = |value: &Value| match value {
+        Value::String(text) => text.len() + 3,
+        Value::Bytes(bytes) => bytes.len() + 3,
+        _ => 10,
+    };
+    let mut out = Vec::with_capacity(values.iter().map(bytes).sum::<usize>() + room);
     for value in values {
         push(&mut out, value);
     }
@@ -96,7 +106,7 @@ pub fn encode_values(values: &[Value]) -> Vec<u8> {
 
 /// A key with the window that belongs to it, as one key.
 pub fn encode_windowed(values: &[Value], window: Option<Window>) -> Vec<u8> {
-    let mut out = encode_values(values);
+    let mut out = encode_with_room(values, if window.is_some() { 16 } else { 0 });
     if let Some(window) = window {
         push_i64(&mut out, window.start);
         push_i64(&mut out, window.end);
@@ -115,11 +125,11 @@ fn push_i32(out: &mut Vec<u8>, tag: u8, number: i32) {
 
 /// Zero bytes become `00 ff`; `00 00` ends the text.
 fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    for byte in bytes {
-        out.push(*byte);
-        if *byte == 0 {
-            out.push(0xff);
-        }
+    let mut parts = bytes.split(|byte| *byte == 0);
+    out.extend_from_slice(parts.next().unwrap_or_default());
+    for part in parts {
+        out.extend_from_slice(&[0, 0xff]);
+        out.extend_from_slice(part);
     }
     out.extend_from_slice(&[0, 0]);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
-use crate::state::{Batch, Cut, Store, StoreError, Stored, TableId};
+use crate::state::{Cut, Rows, Store, StoreError, Stored, TableId};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryStore {
@@ -51,10 +51,10 @@ impl Store for MemoryStore {
         Ok(self.cut.clone())
     }
 
-    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
-        for (table, changes) in batch.rows {
+    fn commit(&mut self, rows: &mut Rows, cut: &Cut) -> Result<(), StoreError> {
+        for (table, changes) in rows.iter_mut() {
             let rows = self.tables.entry(table).or_default();
-            for (key, change) in changes {
+            for (key, change) in changes.drain() {
                 match change {
                     Some(stored) => {
                         rows.insert(key, stored);
@@ -66,7 +66,7 @@ impl Store for MemoryStore {
             }
         }
         self.tables.retain(|_, rows| !rows.is_empty());
-        self.cut = batch.cut;
+        self.cut = cut.clone();
         Ok(())
     }
 }

@@ -8,15 +8,16 @@ mod bytes;
 mod cut;
 mod key;
 mod memory;
+mod rows;
 mod unit;
 
 pub use self::bytes::{CorruptRow, decode_cut, decode_row, encode_cut, encode_row, value_bytes};
 pub use cut::{Cut, InputId};
 pub use key::{KeyBuilder, after_prefix, decode_values, encode_values, encode_windowed, split_time};
 pub use memory::MemoryStore;
+pub use rows::{KeyHasher, Rows, TableRows};
 pub use unit::{Pending, Unit};
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::row::Row;
@@ -40,17 +41,6 @@ pub enum StoreError {
     Corrupt(#[from] CorruptRow),
 }
 
-/// Changed rows by table and key: `None` deletes.
-pub type Rows = BTreeMap<TableId, BTreeMap<Vec<u8>, Option<Stored>>>;
-
-/// What is written at once.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    pub rows: Rows,
-    /// The inputs' positions after this batch.
-    pub cut: Cut,
-}
-
 /// Where a view partition keeps its rows.
 pub trait Store: Send {
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError>;
@@ -67,6 +57,6 @@ pub trait Store: Send {
     /// The cut of the last batch.
     fn cut(&self) -> Result<Cut, StoreError>;
 
-    /// Writes a batch, all or nothing.
-    fn commit(&mut self, batch: Batch) -> Result<(), StoreError>;
+    /// Takes the changed rows out and makes them the state, together with the cut: all or nothing.
+    fn commit(&mut self, rows: &mut Rows, cut: &Cut) -> Result<(), StoreError>;
 }

@@ -1,6 +1,6 @@
 //! A unit of work: a store seen through the changes made since the last commit.
 
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 
 use millrace_sql::value::Value;
 
@@ -34,18 +34,18 @@ struct Register {
 impl Pending {
     /// Puts a row, or deletes it.
     pub fn put(&mut self, table: TableId, key: Vec<u8>, row: Option<Stored>) {
-        self.rows.entry(table).or_default().insert(key, row);
+        self.rows.insert(table, key, row);
     }
 
-    /// The changed rows, to be written; the registers stay known.
-    pub fn take_rows(&mut self) -> Rows {
+    /// The changed rows, to be taken out and written; the registers stay known.
+    pub fn rows(&mut self) -> &mut Rows {
         for register in self.registers.iter_mut().filter(|register| register.dirty) {
             register.dirty = false;
             let row: [Value; 0] = [];
             let stored = register.number.map(|number| Stored { row: row.into(), timestamp: number });
-            self.rows.entry(register.table).or_default().insert(register.name.to_vec(), stored);
+            self.rows.insert(register.table, register.name.to_vec(), stored);
         }
-        std::mem::take(&mut self.rows)
+        &mut self.rows
     }
 }
 
@@ -82,7 +82,7 @@ impl<'a> Unit<'a> {
     }
 
     pub fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
-        match self.pending.rows.get(&table).and_then(|rows| rows.get(key)) {
+        match self.pending.rows.get(table, key) {
             Some(change) => Ok(change.clone()),
             None => self.base.get(table, key),
         }
@@ -107,14 +107,13 @@ impl<'a> Unit<'a> {
         if to.is_some_and(|to| to <= from) {
             return Ok(Vec::new());
         }
-        let end = to.map_or(Bound::Unbounded, Bound::Excluded);
-        let own = self.pending.rows.get(&table).into_iter();
-        let mut own = own.flat_map(|rows| rows.range::<[u8], _>((Bound::Included(from), end))).peekable();
+        let own = self.pending.rows.table(table).into_iter();
+        let mut own = own.flat_map(|rows| rows.range(from, to)).peekable();
         let mut found = Vec::new();
         self.base.scan(table, from, to, &mut |key, stored| {
-            while let Some((own_key, change)) = own.next_if(|(own_key, _)| own_key.as_slice() <= key) {
+            while let Some((own_key, change)) = own.next_if(|(own_key, _)| *own_key <= key) {
                 if let Some(changed) = change {
-                    found.push((own_key.clone(), changed.clone()));
+                    found.push((own_key.to_vec(), changed.clone()));
                 }
                 if own_key == key {
                     return if found.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
@@ -123,7 +122,7 @@ impl<'a> Unit<'a> {
             found.push((key.to_vec(), stored.clone()));
             if found.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        let rest = own.filter_map(|(key, change)| change.as_ref().map(|changed| (key.clone(), changed.clone())));
+        let rest = own.filter_map(|(key, change)| change.as_ref().map(|changed| (key.to_vec(), changed.clone())));
         if found.len() < limit {
             found.extend(rest);
         }
@@ -165,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::{Batch, Cut, MemoryStore};
+    use crate::state::{Cut, MemoryStore};
 
     const TABLE: TableId = TableId(7);
 
@@ -182,9 +181,9 @@ mod tests {
             from in 0..20u8, to in prop::option::of(0..22u8), limit in 1..8usize,
         ) {
             let mut store = MemoryStore::new();
-            let rows = base.iter().map(|(key, number)| (vec![*key], Some(stored(*number)))).collect();
-            let rows = Rows::from([(TABLE, rows)]);
-            store.commit(Batch { rows, cut: Cut::default() }).unwrap();
+            let mut rows = Rows::default();
+            base.iter().for_each(|(key, number)| drop(rows.insert(TABLE, vec![*key], Some(stored(*number)))));
+            store.commit(&mut rows, &Cut::default()).unwrap();
             let mut unit = Unit::new(&store);
             let mut model = base;
             for (key, change) in own {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use millrace_engine::Task;
-use millrace_engine::state::{Batch, Cut, InputId, MemoryStore, Store, StoreError, Stored, TableId};
+use millrace_engine::state::{Cut, InputId, MemoryStore, Rows, Store, StoreError, Stored, TableId};
 use millrace_record::Offset;
-use millrace_store::DiskStore;
+use millrace_store::{Database, DiskStore, WriteBack};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::run::Signal;
@@ -15,6 +15,16 @@ use crate::run::Signal;
 pub enum ViewStore {
     Disk(DiskStore),
     Memory(MemoryStore),
+}
+
+impl ViewStore {
+    /// What lies behind the rows; nothing where they are in memory alone.
+    pub fn database(&self) -> Option<Arc<dyn Database>> {
+        match self {
+            ViewStore::Disk(store) => Some(store.database().clone()),
+            ViewStore::Memory(_) => None,
+        }
+    }
 }
 
 impl Store for ViewStore {
@@ -45,10 +55,10 @@ impl Store for ViewStore {
         }
     }
 
-    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+    fn commit(&mut self, rows: &mut Rows, cut: &Cut) -> Result<(), StoreError> {
         match self {
-            ViewStore::Disk(store) => store.commit(batch),
-            ViewStore::Memory(store) => store.commit(batch),
+            ViewStore::Disk(store) => store.commit(rows, cut),
+            ViewStore::Memory(store) => store.commit(rows, cut),
         }
     }
 }
@@ -69,6 +79,20 @@ impl SharedStore {
 
     pub fn write(&self) -> RwLockWriteGuard<'_, ViewStore> {
         self.0.write()
+    }
+
+    /// Nothing where the state is in memory alone.
+    pub fn begin_write_back(&self) -> Option<WriteBack> {
+        match &mut *self.write() {
+            ViewStore::Disk(store) => Some(store.begin_write_back()),
+            ViewStore::Memory(_) => None,
+        }
+    }
+
+    pub fn end_write_back(&self, back: &WriteBack) {
+        if let ViewStore::Disk(store) = &mut *self.write() {
+            store.end_write_back(back);
+        }
     }
 }
 
@@ -91,8 +115,8 @@ impl Store for SharedStore {
         self.read().cut()
     }
 
-    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
-        self.write().commit(batch)
+    fn commit(&mut self, rows: &mut Rows, cut: &Cut) -> Result<(), StoreError> {
+        self.write().commit(rows, cut)
     }
 }
 

@@ -129,17 +129,19 @@ impl Input {
         let plain = matches!(header.attributes.codec().map_err(RunError::Batch)?, Codec::None);
         // Records of an uncompressed batch stay where they are.
         let own = |bytes: &[u8]| if plain { batch.slice_ref(bytes) } else { Bytes::copy_from_slice(bytes) };
+        let no_headers: Arc<[Header]> = Arc::from([]);
         for record in records.iter() {
             let record = record.map_err(RunError::Batch)?;
             let offset = header.offset_of(&record);
             if offset < from || offset >= upto || (self.keys_only && record.key.is_none()) {
                 continue;
             }
-            let headers: Vec<Header> = record
+            let mut headers = record
                 .headers
                 .iter()
                 .map(|(key, value)| Header { key: Arc::from(String::from_utf8_lossy(key)), value: value.map(own) })
-                .collect();
+                .peekable();
+            let headers = if headers.peek().is_some() { headers.collect() } else { no_headers.clone() };
             out.push(InputRecord {
                 topic: Arc::clone(&self.id.topic),
                 partition: self.id.partition,
@@ -147,7 +149,7 @@ impl Input {
                 timestamp: header.timestamp_of(&record),
                 key: record.key.map(own),
                 value: record.value.map(own),
-                headers: headers.into(),
+                headers,
             });
         }
         Ok(())

@@ -19,12 +19,13 @@ pub struct ViewRow {
 pub fn stored_change(change: &Change, windowed: bool) -> Option<(Vec<u8>, Option<Stored>)> {
     let key = change.key.as_ref()?;
     let stored = change.new.as_ref().map(|row| {
-        let mut values = row.to_vec();
-        if windowed {
+        let row = if windowed {
             let window = change.window.unwrap_or(Window { start: 0, end: 0 });
-            values.extend([Value::BigInt(window.start), Value::BigInt(window.end)]);
-        }
-        Stored { row: values.into(), timestamp: change.timestamp }
+            row.iter().cloned().chain([Value::BigInt(window.start), Value::BigInt(window.end)]).collect()
+        } else {
+            row.clone()
+        };
+        Stored { row, timestamp: change.timestamp }
     });
     Some((encode_windowed(key, change.window), stored))
 }

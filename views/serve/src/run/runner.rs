@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use millrace_engine::state::Cut;
-use millrace_engine::{Change, InputRecord, LogEvent};
+use millrace_engine::{Change, Fed, InputRecord, LogEvent};
 use millrace_record::Offset;
 use millrace_shard::{AppendReply, Bell, BellHook};
 use millrace_world::{Moment, World};
@@ -30,9 +30,9 @@ const STEP_BYTES: usize = 1 << 20;
 /// may be written back, and a stop is heard.
 const STEP_OFFSETS: i64 = 8192;
 /// Records of one commit: readers see the state between two of them.
-const CHUNK: usize = 64;
+const CHUNK: usize = 256;
 /// Chunks after which a busy task lets others run: a few milliseconds.
-const CHUNKS_A_TURN: usize = 16;
+const CHUNKS_A_TURN: usize = 4;
 /// Steps that are worth trimming away: each time costs a sync of the state.
 const SCHEDULE_KEPT: i64 = 1000;
 /// How long the state on disk may lag behind a busy task, and behind an idle one.
@@ -324,12 +324,12 @@ impl Runner {
     }
 
     fn feed(&mut self, records: &[InputRecord], clock_ms: i64, changes: &mut Vec<Change>) -> Result<(), RunError> {
-        let (mut produced, mut errors) = (0, 0);
+        let (mut produced, mut errors, mut fed) = (0, 0, Fed::default());
         let mut task = self.cell.task();
         for record in records {
             // Without a schedule the clock must come from the input, or a replay would compute something else.
             let clock_ms = if self.schedule.is_some() { clock_ms } else { record.timestamp };
-            let fed = task.feed(record, clock_ms)?;
+            task.feed_into(record, clock_ms, &mut fed)?;
             fed.log.iter().for_each(|event| (self.on_log)(event));
             errors += fed.log.len() as u64;
             if self.keep_result {
@@ -346,7 +346,7 @@ impl Runner {
                 produced += fed.records.len() as u64;
             }
             if self.deliver.is_some() {
-                changes.extend(fed.changes);
+                changes.append(&mut fed.changes);
             }
         }
         task.commit()?;
@@ -392,13 +392,9 @@ impl Runner {
 
     /// Makes what was last written back outlive a crash of the machine, and says so: what it came from may go.
     fn keep(&mut self) -> Result<(), RunError> {
-        let kept = match &*self.cell.task().store().read() {
-            ViewStore::Disk(store) => {
-                store.sync()?;
-                store.durable_cut()?
-            }
-            ViewStore::Memory(_) => return Ok(()),
-        };
+        let Some(database) = self.cell.store().database() else { return Ok(()) };
+        database.sync()?;
+        let kept = database.cut()?;
         self.kept_at = self.world.now();
         let ends = self.written_ends.clone();
         self.cell.update(|progress| (progress.kept, progress.kept_ends) = (kept, ends));
@@ -467,17 +463,16 @@ impl Runner {
                 }
             }
             task.commit()?;
-            match &mut *task.store().write() {
-                ViewStore::Disk(store) => {
-                    store.write_back()?;
-                    if scheduled.is_some() {
-                        // An older state than this one could not be brought up to date without the steps.
-                        store.sync()?;
-                    }
-                }
-                ViewStore::Memory(_) => return Ok(()),
-            }
         }
+        // Whoever reads waits for neither the disk nor the freeing of memory.
+        let Some(back) = self.cell.task().store().begin_write_back() else { return Ok(()) };
+        back.write()?;
+        if scheduled.is_some() {
+            // An older state than this one could not be brought up to date without the steps.
+            back.sync()?;
+        }
+        self.cell.task().store().end_write_back(&back);
+        drop(back);
         self.written_ends = self.output.as_ref().map(Output::ends).unwrap_or_default();
         if let (Some(schedule), Some(end)) = (&self.schedule, scheduled) {
             schedule.trim(end).await?;

@@ -79,18 +79,18 @@ impl Folds {
         }
     }
 
-    fn initial(&self) -> Vec<Value> {
+    fn initial(&self) -> Row {
         self.folds.iter().map(|fold| fold.function.aggregator.initial()).collect()
     }
 
-    fn add(&self, states: &[Value], row: &Row, context: &mut Context<'_>) -> Result<Vec<Value>, EngineError> {
+    fn add(&self, states: &[Value], row: &Row, context: &mut Context<'_>) -> Result<Row, EngineError> {
         let counter = Register::new(self.registers, b"rows");
         let sequence = counter.read(&mut context.unit)?.unwrap_or(0);
         counter.write(&mut context.unit, sequence + 1);
         self.step(states, row, context, |fold, arguments, state| fold.function.aggregator.add(state, arguments, sequence))
     }
 
-    fn undo(&self, states: &[Value], row: &Row, context: &mut Context<'_>) -> Result<Vec<Value>, EngineError> {
+    fn undo(&self, states: &[Value], row: &Row, context: &mut Context<'_>) -> Result<Row, EngineError> {
         self.step(states, row, context, |fold, arguments, state| fold.function.aggregator.undo(state, arguments))
     }
 
@@ -100,22 +100,20 @@ impl Folds {
         row: &Row,
         context: &mut Context<'_>,
         apply: impl Fn(&Fold, &[Value], Value) -> Result<Value, EvalError>,
-    ) -> Result<Vec<Value>, EngineError> {
-        let mut next = Vec::with_capacity(states.len());
-        for (fold, state) in self.folds.iter().zip(states) {
-            let arguments = fold.arguments.eval_all(row, context);
-            next.push(apply(fold, &arguments, state.clone()).map_err(stopped)?);
-        }
-        Ok(next)
+    ) -> Result<Row, EngineError> {
+        all(self.folds.iter().zip(states).map(|(fold, state)| {
+            let arguments: Vec<Value> = fold.arguments.eval_all(row, context);
+            apply(fold, &arguments, state.clone())
+        }))
     }
 
     /// Two groups' states as one; the first came earlier.
-    fn merge(&self, first: &[Value], second: &[Value]) -> Result<Vec<Value>, EngineError> {
+    fn merge(&self, first: &[Value], second: &[Value]) -> Result<Row, EngineError> {
         let pairs = self.folds.iter().zip(first.iter().zip(second));
         let merge = |(fold, (first, second)): (&Fold, (&Value, &Value))| {
-            fold.function.aggregator.merge(first.clone(), second.clone()).map_err(stopped)
+            fold.function.aggregator.merge(first.clone(), second.clone())
         };
-        pairs.map(merge).collect()
+        all(pairs.map(merge))
     }
 
     /// What the group showed before, where that is asked for.
@@ -126,15 +124,24 @@ impl Folds {
 
     /// The row that a group shows: its key, its results, its window.
     fn shown(&self, key: &Key, states: &[Value], window: Option<Window>) -> Result<Row, EngineError> {
-        let mut row: Vec<Value> = key.to_vec();
-        for (fold, state) in self.folds.iter().zip(states) {
-            row.push(fold.function.aggregator.result(state).map_err(stopped)?);
+        let results = self.folds.iter().zip(states).map(|(fold, state)| fold.function.aggregator.result(state));
+        let row = key.iter().cloned().map(Ok).chain(results);
+        match window {
+            None => all(row),
+            Some(window) => all(row.chain([Value::BigInt(window.start), Value::BigInt(window.end)].map(Ok))),
         }
-        if let Some(window) = window {
-            row.extend([Value::BigInt(window.start), Value::BigInt(window.end)]);
-        }
-        Ok(row.into())
     }
+}
+
+/// The values as a row, or the first error. The row is made in one piece, since the iterator knows its length.
+fn all(values: impl Iterator<Item = Result<Value, EvalError>>) -> Result<Row, EngineError> {
+    let mut failed = None;
+    let row = values.map(|value| value.unwrap_or_else(|error| {
+        failed.get_or_insert(error);
+        Value::Null
+    }));
+    let row = row.collect();
+    failed.map_or(Ok(row), |error| Err(stopped(error)))
 }
 
 fn stopped(error: EvalError) -> EngineError {

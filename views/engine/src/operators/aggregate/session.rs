@@ -4,7 +4,7 @@
 //! session takes rows until stream time is past its end, the gap and the grace. EMIT FINAL shows each session once, when it closes.
 
 use crate::error::EngineError;
-use crate::operators::{Context, Folds, Operator, Port, Register};
+use crate::operators::{Context, Folds, Operator, Port, Register, expired_before};
 use crate::row::{Change, Key, Row, Window};
 use crate::state::{KeyBuilder, StoreError, Stored, TableId, decode_values, encode_values, split_time};
 
@@ -83,8 +83,12 @@ impl SessionAggregate {
 
     /// Forgets the sessions that the youngest one has left behind; those before were forgotten when it was `before`.
     fn expire(&self, before: Option<i64>, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
-        let bound = |youngest: i64| KeyBuilder::new().time(youngest.saturating_sub(self.retention_ms())).build();
-        let (from, until) = (before.map(bound).unwrap_or_default(), bound(youngest));
+        let bound = |youngest: i64| expired_before(youngest, self.retention_ms());
+        if before.map(bound) == Some(bound(youngest)) {
+            return Ok(());
+        }
+        let key = |time: i64| KeyBuilder::new().time(time).build();
+        let (from, until) = (before.map(bound).map(key).unwrap_or_default(), key(bound(youngest)));
         let sessions = self.sessions;
         context.unit.delete_range(self.by_time, &from, &until, |unit, bytes| {
             let (end, rest) = split_time(bytes)?;
@@ -138,7 +142,7 @@ impl Operator for SessionAggregate {
             }
             let (by_group, by_time) = Self::keys(&group, merged);
             let empty: [millrace_sql::value::Value; 0] = [];
-            context.unit.put(self.sessions, by_group, Stored { row: states.into(), timestamp: merged.end });
+            context.unit.put(self.sessions, by_group, Stored { row: states, timestamp: merged.end });
             context.unit.put(self.by_time, by_time, Stored { row: empty.into(), timestamp: merged.end });
         }
         if self.final_only {

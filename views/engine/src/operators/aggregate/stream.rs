@@ -23,7 +23,7 @@ impl Operator for StreamAggregate {
         };
         let new = Some(self.folds.shown(&key, &states, None)?);
         let old = self.folds.shown_before(&key, before.as_ref().map(|before| &*before.row), None)?;
-        context.unit.put(self.groups, bytes, Stored { row: states.into(), timestamp });
+        context.unit.put(self.groups, bytes, Stored { row: states, timestamp });
         out.push(Change { key: Some(key), window: None, new, old, timestamp });
         Ok(())
     }

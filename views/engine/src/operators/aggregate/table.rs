@@ -28,7 +28,7 @@ impl TableAggregate {
         let timestamp = before.as_ref().map_or(time, |before| time.max(before.timestamp));
         let reduced = match (&before, taken) {
             (Some(before), Some(taken)) => Some(self.folds.undo(&before.row, taken, context)?),
-            (Some(before), None) => Some(before.row.to_vec()),
+            (Some(before), None) => Some(before.row.clone()),
             (None, _) => None,
         };
         let states = match (reduced, added) {
@@ -40,7 +40,7 @@ impl TableAggregate {
         };
         let new = Some(self.folds.shown(&key, &states, None)?);
         let old = self.folds.shown_before(&key, before.as_ref().map(|before| &*before.row), None)?;
-        context.unit.put(self.groups, bytes, Stored { row: states.into(), timestamp });
+        context.unit.put(self.groups, bytes, Stored { row: states, timestamp });
         out.push(Change { key: Some(key), window: None, new, old, timestamp });
         Ok(())
     }

@@ -103,7 +103,7 @@ impl Operator for WindowAggregate {
                 let old = self.folds.shown_before(&key, before.as_ref().map(|before| &*before.row), Some(window))?;
                 out.push(Change { key: Some(key.clone()), window: Some(window), new, old, timestamp });
             }
-            context.unit.put(self.groups, bytes, Stored { row: states.into(), timestamp });
+            context.unit.put(self.groups, bytes, Stored { row: states, timestamp });
             youngest = youngest.max(start);
         }
         if self.final_only {

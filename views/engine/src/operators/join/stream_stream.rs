@@ -11,7 +11,7 @@ use millrace_sql::ast::JoinKind;
 use millrace_sql::value::Value;
 
 use crate::error::EngineError;
-use crate::operators::{Context, Joiner, Operator, Port, Register};
+use crate::operators::{Context, Joiner, Operator, Port, Register, expired_before};
 use crate::row::{Change, Key, Row, Window};
 use crate::state::{KeyBuilder, Stored, TableId, encode_windowed, split_time};
 
@@ -158,9 +158,10 @@ impl StreamStreamJoin {
         context.unit.put(tables.by_key, by_key, stored);
         let empty: [Value; 0] = [];
         context.unit.put(tables.by_time, by_time, Stored { row: empty.into(), timestamp: change.timestamp });
-        if let Some(seen) = seen.filter(|seen| *seen < now) {
-            let from = KeyBuilder::new().time(seen.saturating_sub(self.retention_ms())).build();
-            let until = KeyBuilder::new().time(live).build();
+        let bound = |now: i64| expired_before(now, self.retention_ms());
+        if let Some(seen) = seen.filter(|seen| bound(*seen) < bound(now)) {
+            let from = KeyBuilder::new().time(bound(seen)).build();
+            let until = KeyBuilder::new().time(bound(now)).build();
             context.unit.delete_range(tables.by_time, &from, &until, |unit, by_time| {
                 let (_, by_key) = split_time(by_time)?;
                 unit.delete(tables.by_key, by_key.to_vec());

@@ -90,7 +90,7 @@ fn run_and_keep(operator: &dyn Operator, changes: impl IntoIterator<Item = (Port
         operator.process(port, change, &mut context, &mut out).unwrap();
         pending = context.unit.into_pending();
     }
-    let kept = pending.take_rows().into_values().flat_map(BTreeMap::into_values).flatten().count();
+    let kept = pending.rows().iter().flat_map(|(_, rows)| rows.iter()).filter(|(_, row)| row.is_some()).count();
     (out, kept)
 }
 
