@@ -72,6 +72,8 @@ pub struct RestNode {
     /// The query is to run before the inputs are written.
     pub query_first: bool,
     pub verify_order: bool,
+    /// Every query is asked again for protobuf rows, after all have been asked for JSON.
+    pub also_proto: bool,
 }
 
 #[derive(Clone, Debug)]

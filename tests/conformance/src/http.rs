@@ -22,14 +22,15 @@ pub struct Answer {
     pub body: String,
 }
 
-const BODY_KIND: &str = "application/vnd.ksql.v1+json";
+pub const BODY_KIND: &str = "application/vnd.ksql.v1+json";
+pub const PROTOBUF_KIND: &str = "application/vnd.ksql.v1+protobuf";
 
 impl Exchange {
-    pub fn post(server: &str, path: &str, body: &Json) -> Result<Exchange, String> {
+    pub fn post(server: &str, path: &str, accept: &str, body: &Json) -> Result<Exchange, String> {
         let mut stream = TcpStream::connect(server).map_err(|error| format!("{server}: {error}"))?;
         let body = body.to_string();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nAccept: {BODY_KIND}\r\nContent-Type: {BODY_KIND}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nAccept: {accept}\r\nContent-Type: {BODY_KIND}\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );

@@ -13,6 +13,7 @@ pub mod load;
 pub mod needs;
 pub mod number;
 pub mod post;
+pub mod proto;
 pub mod qtt;
 pub mod report;
 pub mod rqtt;

@@ -228,6 +228,7 @@ fn normalise(
             responses: test["responses"].as_array().cloned().unwrap_or_default(),
             query_first: test["inputConditions"]["waitForActivePushQuery"] == Json::Bool(true),
             verify_order: test["outputConditions"]["verifyOrder"] == Json::Bool(true),
+            also_proto: test["testPullWithProtoFormat"] == Json::Bool(true),
         },
         exact_numbers: exact,
         needs,

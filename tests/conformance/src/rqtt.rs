@@ -15,12 +15,12 @@ use serde_json::{Value as Json, json};
 
 use crate::case::{Case, RecordNode};
 use crate::compare::{self, Rules};
-use crate::http::{Answer, Exchange};
+use crate::http::{Answer, BODY_KIND, Exchange, PROTOBUF_KIND};
 use crate::report::Verdict;
 use crate::session::Session;
 use crate::topics::BrokerTopics;
 use crate::wire::Wire;
-use crate::{answers, qtt};
+use crate::{answers, proto, qtt};
 
 /// How long an answer may take to become the expected one.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,6 +35,14 @@ const SERVER: [(&str, &str); 5] = [
     ("ksql.query.push.v2.enabled", "true"),
     ("ksql.headers.columns.enabled", "true"),
 ];
+
+/// How the server is asked.
+#[derive(Clone, Copy)]
+enum Way {
+    Statements,
+    Json,
+    Protobuf,
+}
 
 pub fn run(case: &Case) -> Verdict {
     attempt(case).into()
@@ -74,7 +82,7 @@ impl Server<'_> {
         let (admin, queries) = statements.split_at(first_query);
         let mut got = 0;
         if !admin.is_empty() {
-            let answer = self.ask("/ksql", &admin.join("\n"))?.finish(Duration::from_secs(10))?;
+            let answer = self.ask(Way::Statements, &admin.join("\n"))?.finish(Duration::from_secs(10))?;
             if answer.status != 200 {
                 return self.failed(&answer, admin.last().map_or("", String::as_str));
             }
@@ -83,7 +91,7 @@ impl Server<'_> {
         self.follow(admin);
         if self.case.rest.query_first {
             let [query] = queries else { return Err("inputs after a push query need exactly one query".into()) };
-            let mut exchange = self.ask("/query", query)?;
+            let mut exchange = self.ask(Way::Json, query)?;
             exchange.begun(PATIENCE)?;
             self.write_inputs()?;
             let answer = exchange.finish(PATIENCE)?;
@@ -91,8 +99,9 @@ impl Server<'_> {
             self.query(&answer, query, got - 1)?;
         } else {
             self.write_inputs()?;
-            for query in queries {
-                if self.until_right(query, got)? {
+            let ways: &[Way] = if self.case.rest.also_proto { &[Way::Json, Way::Protobuf] } else { &[Way::Json] };
+            for (way, query) in ways.iter().flat_map(|way| queries.iter().map(move |query| (*way, query))) {
+                if self.until_right(way, query, got)? {
                     return Ok(());
                 }
                 got += 1;
@@ -107,9 +116,14 @@ impl Server<'_> {
         self.outputs()
     }
 
-    fn ask(&self, path: &str, text: &str) -> Result<Exchange, String> {
+    fn ask(&self, way: Way, text: &str) -> Result<Exchange, String> {
         let properties: BTreeMap<&String, &String> = self.case.properties.iter().map(|(name, value)| (name, value)).collect();
-        Exchange::post(&self.broker.http(), path, &json!({ "ksql": text, "streamsProperties": properties }))
+        let server = self.broker.http();
+        match way {
+            Way::Statements => Exchange::post(&server, "/ksql", BODY_KIND, &json!({ "ksql": text, "streamsProperties": properties })),
+            Way::Json => Exchange::post(&server, "/query", BODY_KIND, &json!({ "ksql": text, "streamsProperties": properties })),
+            Way::Protobuf => Exchange::post(&server, "/query-stream", PROTOBUF_KIND, &json!({ "sql": text, "properties": properties })),
+        }
     }
 
     fn failed(&self, answer: &Answer, statement: &str) -> Result<(), String> {
@@ -152,11 +166,11 @@ impl Server<'_> {
     }
 
     /// Asks until the answer is right; true when the right answer is the failure that the case demands.
-    fn until_right(&self, query: &str, at: usize) -> Result<bool, String> {
+    fn until_right(&self, way: Way, query: &str, at: usize) -> Result<bool, String> {
         let pull = !query.to_uppercase().contains("EMIT CHANGES");
         let until = Instant::now() + PATIENCE;
         loop {
-            let answer = self.ask("/query", query)?.finish(PATIENCE)?;
+            let answer = self.ask(way, query)?.finish(PATIENCE)?;
             let graded = match answer.status {
                 200 => self.query(&answer, query, at).map(|()| false),
                 _ => self.failed(&answer, query).map(|()| true),
@@ -174,9 +188,15 @@ impl Server<'_> {
         }
         let found = answers::rows_of(&answer.body)?;
         let Some(wanted) = self.case.rest.responses.get(at) else { return Ok(()) };
-        match wanted.get("query").and_then(Json::as_array) {
-            Some(wanted) => answers::rows(&found, wanted, statement, self.case.rest.verify_order),
-            None => Err(format!("answer {at} cannot be compared with {wanted}")),
+        let rows_of = |way: &str| wanted.get(way).and_then(Json::as_array);
+        let ordered = self.case.rest.verify_order;
+        match (rows_of("query"), rows_of("queryProto")) {
+            (Some(wanted), _) => answers::rows(&found, wanted, statement, ordered),
+            (None, Some(wanted)) => {
+                let (found, wanted) = proto::readable(&found, wanted)?;
+                answers::rows(&found, &wanted, statement, ordered)
+            }
+            (None, None) => Err(format!("answer {at} cannot be compared with {wanted}")),
         }
     }
 
