@@ -15,19 +15,20 @@ impl Topics for AllTopics {
     }
 }
 
-/// Why a statement of the seeds may fail: it needs a registry or Kafka Connect, or builds on one that does; it is no SQL of ours; or it
-/// is of a dialect whose meaning changed.
-const ACCEPTED_FAULTS: [&str; 10] = [
-    "Could not find STREAM/TABLE",
-    "does not exist in the Schema Registry",
-    "CONNECTOR is not supported by this server.",
-    "does not exist.",
-    "Cannot insert values into an unknown stream/table",
-    "Syntax Error",
-    "PARTITION BY column 'TIPLOC_CODE' cannot be resolved.",
-    "Pull queries don't support",
-    "A stream with the same name already exists",
-    "column 'ROWKEY' cannot be resolved.",
+/// Why a statement of the seeds may fail, and in which script (an empty name: in any): it needs a registry or Kafka Connect, or
+/// builds on one that does; it is no SQL of ours; or it is of a dialect whose meaning changed.
+const ACCEPTED_FAULTS: [(&str, &str); 11] = [
+    ("", "does not exist in the Schema Registry"),
+    ("", "CONNECTOR is not supported by this server."),
+    ("", "does not exist."),
+    ("carparks__DRAFT_cloud_demo", "Syntax Error"),
+    ("carparks__telegram_bot_demo", "Syntax Error"),
+    ("rail__README", "Syntax Error"),
+    ("rail__03_movements__01_movement_raw", "column 'ROWKEY' cannot be resolved."),
+    ("seed001__slides_rail", "PARTITION BY column 'TIPLOC_CODE' cannot be resolved."),
+    ("seed001__slides_rail", "Pull queries don't support"),
+    ("seed001__slides_rail", "A stream with the same name already exists"),
+    ("seed001__slides_rail", "Could not find STREAM/TABLE 'TIPLOC_FLAT_KEYED' in the Metastore"),
 ];
 
 /// The scripts group by several expressions as releases before 0.15 did.
@@ -41,6 +42,11 @@ fn seeds() -> Option<PathBuf> {
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|above| above.join("../shared/seeds/ksql"));
     let given = std::env::var_os("SEEDS").map(PathBuf::from);
     given.into_iter().chain(above).find(|path| path.is_dir())
+}
+
+fn is_accepted(line: &str, (script, text): &(&str, &str)) -> bool {
+    let (name, message) = line.split_once(": ").unwrap_or(("", line));
+    (script.is_empty() || *script == name) && message.contains(text)
 }
 
 #[test]
@@ -89,7 +95,7 @@ fn statements_of_the_seeds_plan() {
     let lines: Vec<&str> = report.lines().collect();
     let unexpected: Vec<String> = lines
         .chunks(2)
-        .filter(|chunk| !ACCEPTED_FAULTS.iter().any(|fault| chunk[0].contains(fault)))
+        .filter(|chunk| !ACCEPTED_FAULTS.iter().any(|fault| is_accepted(chunk[0], fault)))
         .map(|chunk| chunk.join("\n"))
         .collect();
     assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
