@@ -76,7 +76,7 @@ impl Scenario {
             };
             let wanted = self.session.constant(expression, sql_type).map_err(|failure| failure.to_string())?;
             if wanted != *found {
-                return Err(format!("Expected {name} to be {wanted:?}, found {found:?}"));
+                return Err(format!("Expected record does not match actual. Expected {name} to be {wanted:?}, found {found:?}"));
             }
         }
         Ok(())
