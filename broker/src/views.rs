@@ -30,10 +30,17 @@ pub async fn start(node: Arc<Node>, world: Arc<dyn World>, http: Option<SocketAd
         depth_max: number(Limits::DEPTH_CONFIG),
         height_max: number(Limits::HEIGHT_CONFIG),
         text_bytes_max: number(Limits::TEXT_CONFIG),
+        statements_max: number(Limits::STATEMENTS_CONFIG),
     };
     let server: Settings = node.config.ksql_properties().collect();
     let push_queries_max = properties::number(&server, "ksql.max.push.queries").unwrap_or(0.0) as usize;
-    let settings = ViewSettings { memory_bytes: number("views.memory.bytes"), push_queries_max, limits, plant: Plant::Nothing };
+    let settings = ViewSettings {
+        memory_bytes: number("views.memory.bytes"),
+        push_queries_max,
+        limits,
+        answer_bytes_max: number("views.sql.answer.bytes.max"),
+        plant: Plant::Nothing,
+    };
     Views::start(Arc::new(Broker { node, world, http }), settings, server).await
 }
 

@@ -170,7 +170,8 @@ fn a_client_that_leaves_ends_its_query() {
 
 #[test]
 fn limits_refuse_and_what_ends_makes_room() {
-    let (broker, rest) = started("rest-limits", &[("ksql.max.push.queries", "2"), ("ksql.query.pull.max.qps", "1")]);
+    let settings = [("ksql.max.push.queries", "2"), ("ksql.query.pull.max.qps", "1"), ("views.sql.answer.bytes.max", "20000")];
+    let (broker, rest) = started("rest-limits", &settings);
     rest.run(STREAM);
     let push = json!({ "ksql": "SELECT * FROM s EMIT CHANGES;" }).to_string();
     let (first, _second) = (pushing(&broker, "SELECT * FROM s EMIT CHANGES;"), pushing(&broker, "SELECT * FROM s EMIT CHANGES;"));
@@ -186,6 +187,10 @@ fn limits_refuse_and_what_ends_makes_room() {
     let (_, error) = answers.iter().find(|(status, _)| *status == 429).unwrap_or_else(|| panic!("{answers:?}"));
     assert_eq!(error["error_code"], 42900);
     assert!(error["message"].as_str().unwrap_or_default().contains("ksql.query.pull.max.qps"), "{error}");
+
+    let (status, error) = said(&broker, "/ksql", json!({ "ksql": "LIST FUNCTIONS;".repeat(20) }).to_string().as_bytes());
+    assert_eq!(status, 413, "{error}");
+    assert!(error["message"].as_str().unwrap_or_default().contains("views.sql.answer.bytes.max"), "{error}");
 }
 
 #[test]
@@ -224,7 +229,12 @@ fn hostile_bodies_are_refused_with_a_reason() {
     let sql = |text: String| json!({ "ksql": text }).to_string().into_bytes();
     let mut broken = b"{\"ksql\":\"SELECT * FROM s WHERE k='".to_vec();
     broken.extend_from_slice(b"\xff\xfe';\"}");
-    let cases: [(&str, Vec<u8>, u16); 10] = [
+    // Each mention of the variable is a megabyte more.
+    let growing = json!({ "ksql": format!("CREATE STREAM x ({}) WITH (kafka_topic='s', value_format='JSON');", "${v}".repeat(500_000)),
+        "sessionVariables": { "v": "x".repeat(1 << 20) } });
+    let cases: [(&str, Vec<u8>, u16); 12] = [
+        ("/ksql", growing.to_string().into_bytes(), 400),
+        ("/ksql", sql("LIST STREAMS;".repeat(10_001)), 400),
         ("/ksql", b"not JSON".to_vec(), 400),
         ("/ksql", format!("{{\"ksql\":{}}}", deep("[", "]")).into_bytes(), 400),
         ("/ksql", format!("{{\"ksql\":\"LIST STREAMS;\",\"more\":{}}}", deep("{\"a\":", "}")).into_bytes(), 400),

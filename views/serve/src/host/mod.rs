@@ -104,6 +104,8 @@ pub struct ViewSettings {
     /// `ksql.max.push.queries`
     pub push_queries_max: usize,
     pub limits: Limits,
+    /// `views.sql.answer.bytes.max`
+    pub answer_bytes_max: usize,
     /// For the simulator.
     pub plant: Plant,
 }
@@ -205,6 +207,10 @@ impl Views {
 
     pub fn outside(&self) -> &dyn Outside {
         &*self.outside
+    }
+
+    pub(crate) fn answer_bytes_max(&self) -> usize {
+        self.settings.answer_bytes_max
     }
 
     /// `ksql.service.id`

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::Views;
 use crate::host::{Executed, is_query};
 use crate::rest::body::read;
-use crate::rest::error::{BAD_STATEMENT, QUERY_ENDPOINT, RestError, answer};
+use crate::rest::error::{BAD_STATEMENT, QUERY_ENDPOINT, RestError, SERVER_ERROR, TOO_LARGE, answer};
 use crate::rest::{Api, KsqlRequest, ask, entity};
 
 pub async fn ksql(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
@@ -52,10 +52,32 @@ fn refuse_queries(views: &Views, request: &KsqlRequest) -> Result<(), RestError>
 
 fn entities(views: &Arc<Views>, executed: &[Executed]) -> Result<Vec<Json>, RestError> {
     let mut entities = Vec::new();
+    let (most, mut bytes) = (views.answer_bytes_max(), Bytes(0));
     for one in executed {
         if let Some(entity) = entity::of(views, one, ask::answer)? {
+            serde_json::to_writer(&mut bytes, &entity).map_err(|error| RestError::generic(SERVER_ERROR, error.to_string()))?;
+            if bytes.0 > most {
+                return Err(RestError::generic(
+                    TOO_LARGE,
+                    format!("The answer is longer than {most} bytes; the statements were carried out. The limit is the setting 'views.sql.answer.bytes.max'."),
+                ));
+            }
             entities.push(entity);
         }
     }
     Ok(entities)
+}
+
+/// Counts what is written.
+struct Bytes(usize);
+
+impl std::io::Write for Bytes {
+    fn write(&mut self, written: &[u8]) -> std::io::Result<usize> {
+        self.0 += written.len();
+        Ok(written.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -34,6 +34,8 @@ pub struct Limits {
     pub height_max: usize,
     /// How many bytes one request's text may have.
     pub text_bytes_max: usize,
+    /// How many statements one request may have.
+    pub statements_max: usize,
 }
 
 impl Limits {
@@ -41,8 +43,9 @@ impl Limits {
     pub const DEPTH_CONFIG: &'static str = "views.sql.depth.max";
     pub const HEIGHT_CONFIG: &'static str = "views.sql.height.max";
     pub const TEXT_CONFIG: &'static str = "views.sql.text.bytes.max";
+    pub const STATEMENTS_CONFIG: &'static str = "views.sql.statements.max";
     /// What the server uses unless told otherwise.
-    pub const STANDARD: Limits = Limits { depth_max: 60, height_max: 160, text_bytes_max: 4 * 1024 * 1024 };
+    pub const STANDARD: Limits = Limits { depth_max: 60, height_max: 160, text_bytes_max: 4 * 1024 * 1024, statements_max: 10_000 };
 }
 
 /// All statements of a text, in order. DEFINE and UNDEFINE take effect on the statements after them.
@@ -62,10 +65,7 @@ pub fn parse(text: &str, variables: &mut Variables, limits: &Limits) -> Result<V
 
 /// One statement cut out by [`split`], with the variables put in.
 pub fn parse_raw(raw: &RawStatement<'_>, variables: &Variables, limits: &Limits) -> Result<Located> {
-    let text = variables.substitute(raw.text);
-    if text.len() > limits.text_bytes_max {
-        return Err(text_too_long(limits));
-    }
+    let text = variables.substitute(raw.text, limits.text_bytes_max).ok_or_else(|| text_too_long(limits))?;
     let mut parser = Parser::new(&text, raw.position, limits);
     let statement = parser.whole_statement()?;
     Ok(Located { statement, text: text.to_string(), position: raw.position })

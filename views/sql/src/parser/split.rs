@@ -1,7 +1,7 @@
 //! Cutting a text into statements at its semicolons.
 
 use crate::ast::Position;
-use crate::error::Result;
+use crate::error::{Result, SqlError};
 use crate::lexer::{TokenKind, tokenize};
 use crate::parser::{Limits, text_too_long};
 
@@ -26,11 +26,19 @@ pub fn split<'a>(text: &'a str, limits: &Limits) -> Result<Vec<RawStatement<'a>>
             end = token.offset + token.text.len();
             first.get_or_insert(token);
         } else if let Some(start) = first.take() {
+            if statements.len() == limits.statements_max {
+                return Err(too_many_statements(limits));
+            }
             let end = if token.kind == TokenKind::End { end } else { token.offset + 1 };
             statements.push(RawStatement { text: &text[start.offset..end], position: start.position });
         }
     }
     Ok(statements)
+}
+
+fn too_many_statements(limits: &Limits) -> SqlError {
+    let (most, config) = (limits.statements_max, Limits::STATEMENTS_CONFIG);
+    SqlError::limit(format!("The text has more than {most} statements. The limit is the setting '{config}'."))
 }
 
 #[cfg(test)]
@@ -50,5 +58,8 @@ mod tests {
     fn a_text_beyond_the_limit_is_refused_by_the_name_of_its_setting() {
         let limits = Limits { text_bytes_max: 3, ..Limits::STANDARD };
         assert!(split("abcd", &limits).unwrap_err().message.contains(Limits::TEXT_CONFIG));
+        let limits = Limits { statements_max: 2, ..Limits::STANDARD };
+        assert_eq!(split("a;b;;", &limits).unwrap().len(), 2);
+        assert!(split("a;b;c", &limits).unwrap_err().message.contains(Limits::STATEMENTS_CONFIG));
     }
 }

@@ -24,16 +24,22 @@ impl Variables {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Replaces each `${name}` whose name is defined. `$${name}` stands for `${name}` itself; unknown names stay.
-    pub fn substitute<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    /// Replaces each `${name}` whose name is defined. `$${name}` stands for `${name}` itself; unknown names stay. Nothing when the
+    /// result would have more than `bytes_max` bytes.
+    pub fn substitute<'a>(&self, text: &'a str, bytes_max: usize) -> Option<Cow<'a, str>> {
         if !text.contains("${") {
-            return Cow::Borrowed(text);
+            return (text.len() <= bytes_max).then_some(Cow::Borrowed(text));
         }
-        let mut done = String::with_capacity(text.len());
+        // No further than the longest name, in either case: the brace that closes may be far, or not there.
+        let longest = self.0.keys().map(|name| name.len() * 2).max().unwrap_or(0) + "${}".len();
+        let mut done = String::new();
         let mut rest = text;
         while let Some(at) = rest.find("${") {
+            if done.len() > bytes_max {
+                return None;
+            }
             let escaped = rest[..at].ends_with('$');
-            let close = rest[at..].find('}').map(|length| at + length);
+            let close = rest.as_bytes()[at..].iter().take(longest).position(|byte| *byte == b'}').map(|length| at + length);
             let value = close.and_then(|close| self.get(&rest[at + 2..close]));
             match (close, value) {
                 (Some(close), Some(_)) if escaped => {
@@ -53,7 +59,7 @@ impl Variables {
             }
         }
         done.push_str(rest);
-        Cow::Owned(done)
+        (done.len() <= bytes_max).then_some(Cow::Owned(done))
     }
 }
 
@@ -66,7 +72,18 @@ mod tests {
         let mut variables = Variables::default();
         variables.define("a", "${b}");
         variables.define("B", "x");
-        let text = "${A} '${b}' $${b} ${c} ${ ${b";
-        assert_eq!(variables.substitute(text), "${b} 'x' ${b} ${c} ${ ${b");
+        let text = "${A} '${b}' $${b} ${c} ${long name} ${ ${b";
+        assert_eq!(variables.substitute(text, 100).unwrap(), "${b} 'x' ${b} ${c} ${long name} ${ ${b");
+    }
+
+    #[test]
+    fn what_grows_beyond_the_limit_is_not_made() {
+        let mut variables = Variables::default();
+        variables.define("a", &"x".repeat(1 << 20));
+        let text = "${a}".repeat(1 << 20);
+        assert!(variables.substitute(&text, text.len()).is_none());
+        // A brace that never comes is not looked for again and again.
+        let open = "${".repeat(1 << 20);
+        assert_eq!(variables.substitute(&open, open.len()).unwrap(), open);
     }
 }

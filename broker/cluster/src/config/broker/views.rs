@@ -5,6 +5,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::with("views.memory.bytes", Long, "536870912").valid(AtLeast(1 << 20))
         .doc("Memory for the state of all views together: half for rows, shared evenly by the tasks that run, half for RocksDB's caches and write buffers. State beyond it is on disk."),
     Key::with("views.sql.text.bytes.max", Int, "4194304").valid(AtLeast(1)).doc("The longest text of one request's statements."),
+    Key::with("views.sql.statements.max", Int, "10000").valid(AtLeast(1)).doc("How many statements one request may have."),
+    Key::with("views.sql.answer.bytes.max", Long, "67108864").valid(AtLeast(1)).doc("The longest answer to one request's statements."),
     Key::with("views.sql.depth.max", Int, "60").valid(Between(1, 60)).doc("How deep brackets, calls and types may nest. It can only be lowered: the parser's stack is finite."),
     Key::with("views.sql.height.max", Int, "160").valid(Between(1, 160)).doc("How high an expression's tree may be, chains of operators included. It can only be lowered."),
     Key::with("views.sql.columns.max", Int, "10000").valid(AtLeast(1)).doc("Columns that a source may declare and a result may have."),

@@ -142,7 +142,7 @@ impl Run {
         }
         let (world, databases, metadata) = (self.world.clone(), self.databases.clone(), self.metadata.clone());
         let outside = Arc::new(SimOutside { world, databases, metadata, shard: handle, open });
-        let settings = ViewSettings { memory_bytes: 64 << 20, push_queries_max: 10, limits: Limits::STANDARD, plant: self.options.views };
+        let settings = ViewSettings { memory_bytes: 64 << 20, push_queries_max: 10, limits: Limits::STANDARD, answer_bytes_max: 64 << 20, plant: self.options.views };
         let started = self.spawn(Views::start(outside, settings, Settings::default()));
         if !self.drive(30_000, |_| started.lock().is_some()) {
             return Err("the views do not start".into());
