@@ -6,8 +6,9 @@
 
 /// Nanoseconds: the shortest turn that can be asked for.
 const SHORT_TURN: u64 = 100_000;
-/// Added to the niceness of threads that work for views: about a third of a busy processor, all of an idle one.
-const BEHIND: i32 = 5;
+/// Added to the niceness of threads that work for views. No more than this: beside clients on the same processors that never rest, a
+/// view would fall behind for good.
+const BEHIND: i32 = 1;
 const NICE_MAX: i32 = 19;
 
 /// `struct sched_attr`, as its first version has it.
