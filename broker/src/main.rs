@@ -71,6 +71,7 @@ fn start(given: &ArgMatches, began: Instant) -> Result<(), Box<dyn std::error::E
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+    few_arenas();
     raise_open_files();
     threads::prompt();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("millrace-net").build()?;
@@ -116,6 +117,16 @@ fn configuration(given: &ArgMatches) -> Result<(NodeConfig, Vec<String>), Box<dy
 #[expect(clippy::print_stdout, reason = "the one line that other programs wait for")]
 fn announce(running: &Running, began: Instant) {
     println!("{}", running.ready_line(began));
+}
+
+/// RocksDB takes its memory from the system's allocator, which sets 64 MiB of address space aside for each of many threads:
+/// where that is limited, little would be left for data. The few threads of databases share two such places.
+fn few_arenas() {
+    const ARENAS: libc::c_int = 2;
+    // SAFETY: called before there are other threads, with a parameter that the allocator knows.
+    if unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) } == 0 {
+        tracing::debug!("the allocator's arenas could not be limited");
+    }
 }
 
 /// Segments and connections each need a descriptor: takes as many as the system allows.
