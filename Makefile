@@ -33,7 +33,7 @@ TALLY = { print; fflush() } /^test result:/ { passed += $$4; failed += $$6 } END
 kill: build ## kill -9 under load, ROUNDS times (default 200) [VIEWS=1: with views beside]
 	MILLRACE_BIN=$(BIN) KILL_ROUNDS=$(or $(ROUNDS),200) KILL_VIEWS=$(or $(VIEWS),0) cargo test -p millrace-clients-tests --test kill -- --nocapture
 
-kill-views: build ## kill -9 under views that count, sum, join, repartition and keep sessions, ROUNDS times (default 100)
+kill-views: build ## kill -9 under views that count, sum, join, repartition, chain and keep sessions, ROUNDS times (default 100)
 	MILLRACE_BIN=$(BIN) VIEW_ROUNDS=$(or $(ROUNDS),100) cargo test -p millrace-clients-tests --test views -- --nocapture
 
 kill-subscribers: build ## kill -9 under subscribers that resume by cut, ROUNDS times (default 200)

@@ -26,10 +26,16 @@ impl Faulty {
 
     /// A broker under the shim. `data` is below its scratch folder, whose name is not known yet: all scratch folders are meant.
     pub fn options(&self) -> Options {
+        self.options_for("")
+    }
+
+    /// The same, where only files with `part` in their names are meant.
+    pub fn options_for(&self, part: &str) -> Options {
         let preload = format!("LD_PRELOAD={}", self.shim.display());
         let faults = format!("FAULTS={}", self.folder.path().join("on").display());
         let data = format!("FAULTY={}/millrace-faulty-", self.folder.path().parent().unwrap_or(Path::new("/")).display());
-        Broker::options().named("faulty").under(["env".to_owned(), preload, faults, data])
+        let part = format!("FAULTY_PART={part}");
+        Broker::options().named("faulty").under(["env".to_owned(), preload, faults, data, part])
     }
 
     fn path(&self, fault: &str) -> PathBuf {

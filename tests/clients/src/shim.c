@@ -3,7 +3,10 @@
  *   FAULTS/sync-eio     the next fdatasync or fsync fails with EIO; the file is taken away as it does
  *   FAULTS/write-eio    the next write fails with EIO; the same
  *   FAULTS/short        while it is there, writes take half of what they are given
+ *   FAULTS/eio          while it is there, writes fail with EIO
  *   FAULTS/full         while it is there, writes fail with ENOSPC, and the volume has no room
+ *
+ * Only files with FAULTY_PART in their names, where that is set.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -42,7 +45,8 @@ static int ours(int fd) {
   ssize_t length = readlink(link, path, sizeof path - 1);
   if (!data || length < 0) return 0;
   path[length] = 0;
-  return strncmp(path, data, strlen(data)) == 0;
+  const char *part = getenv("FAULTY_PART");
+  return strncmp(path, data, strlen(data)) == 0 && (!part || strstr(path, part));
 }
 
 #define REAL(type, name, ...) \
@@ -62,6 +66,7 @@ SYNC(fdatasync)
 static int write_fails(int fd) {
   if (!ours(fd)) return 0;
   if (once("write-eio")) { errno = EIO; return -1; }
+  if (fault("eio")) { errno = EIO; return -1; }
   if (fault("full")) { errno = ENOSPC; return -1; }
   return 0;
 }

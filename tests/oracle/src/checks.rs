@@ -168,12 +168,12 @@ pub fn versions(table: &[Event], number: &str) -> BTreeMap<String, Vec<i64>> {
 }
 
 /// Outputs of a stream-table join meet versions of their key that never go back; `None` only before the first.
-pub fn check_join_log(sink: &[Event], versions: &BTreeMap<String, Vec<i64>>) -> Result<(), String> {
+pub fn check_join_log(sink: &[Event], column: &str, versions: &BTreeMap<String, Vec<i64>>) -> Result<(), String> {
     let mut last: BTreeMap<String, usize> = BTreeMap::new();
     for event in sink {
         let Some(key) = event.key_text() else { continue };
         let before = last.get(&key).copied().unwrap_or(0);
-        let now = match event.integer("VERSION") {
+        let now = match event.integer(column) {
             None => 0,
             Some(version) => {
                 let place = versions.get(&key).and_then(|versions| versions.iter().position(|known| *known == version));

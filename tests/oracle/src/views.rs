@@ -6,6 +6,9 @@ use crate::checks::{
     check_each_once, check_join_log, check_pairs_log, check_sessions_log, check_totals_log, expect, pairs, sessions, totals, versions,
 };
 
+/// What a chain of queries adds, so that what comes through it can be told from what comes at once.
+const CHAINED: i64 = 1_000_000_000;
+
 const GAP_MS: i64 = 3_000;
 
 /// Declared in this order; a name stands for the source, its topic, and its place among the logs.
@@ -38,6 +41,27 @@ impl View {
     /// The rows at a cut; `None` where the cut is told in positions of topics that no user made.
     pub fn rows(&self, logs: &Logs, cut: &Cut) -> Option<Rows> {
         (self.rows)(logs, cut)
+    }
+
+    /// Whether its sink is the changelog of a count and a sum.
+    pub fn counts(&self) -> bool {
+        matches!(self.name, "BY_KEY" | "BY_GROUP" | "PER_VERSION" | "PAYERS")
+    }
+
+    /// Rows of such a table, whatever their cut, are what the sink says or has not come to say yet.
+    pub fn check_told(&self, logs: &Logs, rows: &Rows) -> Result<(), String> {
+        let sink = logs.get(self.name).filter(|_| self.counts()).map_or(&[][..], Vec::as_slice);
+        let keyed_by_number = matches!(self.name, "PER_VERSION" | "PAYERS");
+        let keyed = sink.iter().cloned().map(|event| if keyed_by_number { with_text_key(event) } else { event });
+        let told: BTreeMap<(String, i64), i64> = keyed.filter_map(|event| Some(((event.key_text()?, event.integer("C")?), event.integer("S")?))).collect();
+        for (key, row) in rows {
+            let [count, sum] = row[..] else { continue };
+            match told.get(&(key.clone(), count)) {
+                Some(said) if *said != sum => return Err(format!("{key} of {} had {count} records of {sum} in all, and its sink says {said}", self.name)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     pub fn check_log(&self, logs: &Logs, complete: bool) -> Result<(), String> {
@@ -123,7 +147,7 @@ pub const VIEWS: &[View] = &[
         log: |logs, sink, complete| {
             let keyed: Vec<Event> = sink.iter().filter(|event| event.key.is_some()).cloned().collect();
             check_each_once(numbers(&keyed, key), expect(source(logs), "N", key), complete)?;
-            check_join_log(&keyed, &versions(logs.get("USERS").map_or(&[], Vec::as_slice), "VERSION"))
+            check_join_log(&keyed, "VERSION", &versions(logs.get("USERS").map_or(&[], Vec::as_slice), "VERSION"))
         },
     },
     View {
@@ -167,6 +191,35 @@ pub const VIEWS: &[View] = &[
         log: |logs, sink, complete| {
             let texts: Vec<Event> = sink.iter().cloned().map(with_text_key).collect();
             check_totals_log(&texts, expect(source(logs), "N", payer), complete)
+        },
+    },
+    View {
+        name: "THREE",
+        sql: "CREATE STREAM three AS SELECT src.k AS k, src.n AS n, users.version AS version, limits.cap AS cap \
+              FROM src LEFT JOIN users ON src.k = users.k LEFT JOIN limits ON src.k = limits.k;",
+        needs: None,
+        pull: None,
+        rows: no_rows,
+        log: |logs, sink, complete| {
+            let keyed: Vec<Event> = sink.iter().filter(|event| event.key.is_some()).cloned().collect();
+            check_each_once(numbers(&keyed, key), expect(source(logs), "N", key), complete)?;
+            let side = |topic: &str, number| versions(logs.get(topic).map_or(&[], Vec::as_slice), number);
+            check_join_log(&keyed, "VERSION", &side("USERS", "VERSION"))?;
+            check_join_log(&keyed, "CAP", &side("LIMITS", "CAP"))
+        },
+    },
+    View {
+        name: "FED",
+        // Two queries write it, and one of them reads what another one writes.
+        sql: "CREATE STREAM fed AS SELECT k, n, g FROM src; INSERT INTO fed SELECT k, n + 1000000000 AS n, g FROM plain;",
+        needs: Some("PLAIN"),
+        pull: None,
+        rows: no_rows,
+        log: |logs, sink, complete| {
+            let all = |event: &Event| Some(key(event).unwrap_or_default());
+            let (by_chain, direct): (Vec<_>, Vec<_>) = numbers(sink, key).partition(|(_, number)| *number >= CHAINED);
+            check_each_once(direct.into_iter(), expect(source(logs), "N", all), complete)?;
+            check_each_once(by_chain.into_iter().map(|(key, number)| (key, number - CHAINED)), expect(source(logs), "N", all), complete)
         },
     },
 ];

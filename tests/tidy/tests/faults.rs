@@ -6,7 +6,7 @@ use millrace_tidy::{root, sources};
 /// The faults of the matrix that a single node can meet, by their numbers there.
 const FAULTS: &[&str] = &[
     "A1", "A2", "A3", "A7", "A8", "A9", "C3", "C4", "C6", "C8", "C9", "C10", "C18", "C19", "C20", "F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F11", "F13",
-    "F14", "F15", "F17",
+    "F14", "F15", "F17", "G1", "G3", "G5", "G6", "G7", "G8", "G10", "G11", "G12", "G13", "G15",
 ];
 
 #[test]

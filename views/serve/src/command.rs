@@ -16,6 +16,10 @@ pub struct Command {
     /// Of the query that it starts: unique for its sink.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub producer: Option<i64>,
+    /// Of the query that it starts: how many partitions its sink had before the first output. Absent where it went on with
+    /// another query's outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink_partitions: Option<i32>,
     /// Of the query that it starts: where its inputs begin (topic, partition, offset).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub start: Vec<(String, i32, i64)>,
@@ -25,6 +29,10 @@ pub struct Command {
     /// Of the query that it starts: the topics through which rows move, in the order of the plan's crossings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repartitions: Vec<Repartition>,
+    /// Of a statement that deletes a topic: the groups of its partitions, which no other topic ever has. A crash may come before
+    /// the topic goes, and another of its name may be made after.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletes: Vec<u64>,
     /// The topics that its decision asked about, with the partitions that they had.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<String, Option<i32>>,
@@ -49,7 +57,7 @@ pub struct UnknownCommand(String);
 
 impl Command {
     pub fn new(sql: String, properties: BTreeMap<String, String>) -> Command {
-        Command { version: VERSION, sql, properties, producer: None, start: Vec::new(), sharded: false, repartitions: Vec::new(), topics: BTreeMap::new() }
+        Command { version: VERSION, sql, properties, producer: None, sink_partitions: None, start: Vec::new(), sharded: false, repartitions: Vec::new(), deletes: Vec::new(), topics: BTreeMap::new() }
     }
 
     pub fn encode(&self) -> Bytes {

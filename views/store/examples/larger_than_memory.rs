@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut number = |usual: u64| arguments.next().map_or(Ok(usual), |text| text.parse());
     let (keys, budget_mib, records) = (number(5_000_000)?, number(64)?, number(20_000_000)?);
     let bytes = (budget_mib as usize) << 20;
-    let mut store = DiskStore::open(&dir, &Caches::new(bytes / 2), &RowBudget::new(bytes / 2))?;
+    let mut store = DiskStore::open(&dir, &[], &Caches::new(bytes / 2), &RowBudget::new(bytes / 2))?;
     let input = InputId::new("in", 0);
     let (mut chance, mut cut, mut most, mut write_backs) = (0x9e37_79b9_7f4a_7c15_u64, Cut::default(), 0, 0);
     let mut rows = Rows::default();

@@ -10,8 +10,9 @@ pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>;
 
 /// Opens databases; what they share lives here.
 pub trait Databases: Send + Sync {
-    /// Comes back with some prefix of what was written into `dir`, at least with what was synced.
-    fn open(&self, dir: &Path) -> Result<Arc<dyn Database>, StoreError>;
+    /// Comes back with some prefix of what was written into `dir`, at least with what was synced, or with [`StoreError::Damaged`].
+    /// `files` are the names that lie in the folder: where some of a database are, it is never made anew.
+    fn open(&self, dir: &Path, files: &[String]) -> Result<Arc<dyn Database>, StoreError>;
 }
 
 /// Ordered tables of rows and one cut. A write is all there after a crash, or nothing of it is.

@@ -32,9 +32,9 @@ pub struct WriteBack {
 }
 
 impl DiskStore {
-    /// Comes back with the rows and the cut of the last write-back.
-    pub fn open(dir: &Path, databases: &dyn Databases, budget: &Arc<RowBudget>) -> Result<DiskStore, StoreError> {
-        let database = databases.open(dir)?;
+    /// Comes back with the rows and the cut of the last write-back; `files` are the names that lie in the folder.
+    pub fn open(dir: &Path, files: &[String], databases: &dyn Databases, budget: &Arc<RowBudget>) -> Result<DiskStore, StoreError> {
+        let database = databases.open(dir, files)?;
         let cut = database.cut()?;
         budget.join();
         Ok(DiskStore { database, resident: Mutex::default(), written_cut: cut.clone(), cut, writing: false, budget: budget.clone() })

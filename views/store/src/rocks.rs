@@ -6,8 +6,8 @@ use std::thread;
 
 use millrace_engine::state::{Cut, Rows, StoreError, Stored, TableId, decode_cut, decode_row, encode_cut, encode_row};
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions, WriteBatch,
-    WriteBufferManager,
+    BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, Direction, ErrorKind, IteratorMode, Options, ReadOptions,
+    WriteBatch, WriteBufferManager,
 };
 
 use crate::database::{Database, Databases, Visit};
@@ -32,7 +32,11 @@ impl Caches {
 }
 
 impl Databases for Caches {
-    fn open(&self, dir: &Path) -> Result<Arc<dyn Database>, StoreError> {
+    fn open(&self, dir: &Path, files: &[String]) -> Result<Arc<dyn Database>, StoreError> {
+        // RocksDB would make a new database and read the logs of the old one into it: rows of no cut that ever was.
+        if !files.iter().any(|name| name == "CURRENT") && files.iter().any(|name| name.ends_with(".log") || name.ends_with(".sst")) {
+            return Err(StoreError::Damaged(format!("{} holds files of a database and no CURRENT", dir.display())));
+        }
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(&self.blocks);
         table.set_cache_index_and_filter_blocks(true);
@@ -55,7 +59,7 @@ impl Databases for Caches {
         options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
         options.set_max_total_wal_size(64 << 20);
         room_for_a_database()?;
-        Ok(Arc::new(Rocks(DB::open(&options, dir).map_err(trouble)?)))
+        Ok(Arc::new(Rocks(DB::open(&options, dir).map_err(opening)?)))
     }
 }
 
@@ -176,5 +180,14 @@ fn full_key(table: TableId, key: &[u8]) -> Vec<u8> {
 }
 
 fn trouble(error: rocksdb::Error) -> StoreError {
-    StoreError::Io(io::Error::other(error))
+    match error.kind() {
+        ErrorKind::Corruption => StoreError::Damaged(error.into_string()),
+        _ => StoreError::Io(io::Error::other(error)),
+    }
+}
+
+/// A file that is not there is damage too when a database is opened: each names the next.
+fn opening(error: rocksdb::Error) -> StoreError {
+    let is_missing = error.kind() == ErrorKind::IOError && error.as_ref().contains("No such file");
+    if is_missing { StoreError::Damaged(error.into_string()) } else { trouble(error) }
 }

@@ -50,7 +50,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let caches = Caches::new(8 << 20);
         let input = InputId::new("t", 0);
-        let mut store = DiskStore::open(dir.path(), &caches, &RowBudget::new(memory_bytes)).unwrap();
+        let mut store = DiskStore::open(dir.path(), &[], &caches, &RowBudget::new(memory_bytes)).unwrap();
         let mut history = vec![MemoryStore::new()];
         let mut writing: Option<(WriteBack, usize)> = None;
         for act in acts {
@@ -85,7 +85,7 @@ proptest! {
                         back.write().unwrap();
                     }
                     drop(store);
-                    store = DiskStore::open(dir.path(), &caches, &RowBudget::new(memory_bytes)).unwrap();
+                    store = DiskStore::open(dir.path(), &[], &caches, &RowBudget::new(memory_bytes)).unwrap();
                     let at = store.cut().unwrap().next(&input).unwrap_or(0) as usize;
                     history.truncate(at + 1);
                 }

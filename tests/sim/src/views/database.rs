@@ -30,11 +30,14 @@ pub struct SimDatabases {
     disk: SimDisk,
     chance: Mutex<Rng>,
     tear: Tear,
+    /// Some states cannot be opened any more: their files are not what was written.
+    damages: Option<Mutex<Rng>>,
 }
 
 impl SimDatabases {
-    pub fn new(disk: SimDisk, seed: u64, tear: Tear) -> Arc<SimDatabases> {
-        Arc::new(SimDatabases { disk, chance: Mutex::new(Rng::new(seed)), tear })
+    pub fn new(disk: SimDisk, seed: u64, tear: Tear, damages: bool) -> Arc<SimDatabases> {
+        let damages = damages.then(|| Mutex::new(Rng::new(!seed)));
+        Arc::new(SimDatabases { disk, chance: Mutex::new(Rng::new(seed)), tear, damages })
     }
 
     /// What a crash left in a folder, without opening it.
@@ -45,9 +48,14 @@ impl SimDatabases {
 }
 
 impl Databases for SimDatabases {
-    fn open(&self, dir: &Path) -> Result<Arc<dyn Database>, StoreError> {
+    fn open(&self, dir: &Path, _files: &[String]) -> Result<Arc<dyn Database>, StoreError> {
         let lock = self.disk.lock(&dir.join("LOCK"))?.ok_or_else(|| io::Error::other("the database is open already"))?;
         let found = newest(&self.disk, dir)?;
+        if let Some(chance) = self.damages.as_ref().filter(|_| found.is_some())
+            && chance.lock().percent(5)
+        {
+            return Err(StoreError::Damaged("as the seed has it".into()));
+        }
         let number = found.as_ref().map_or(1, |(number, _)| number + 1);
         let contents = found.map(|(_, contents)| contents).unwrap_or_default();
         let path = dir.join(format!("{number:08}.log"));

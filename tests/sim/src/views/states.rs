@@ -31,7 +31,7 @@ pub fn peek(disk: &SimDisk, databases: &SimDatabases) -> io::Result<States> {
         return Ok(states);
     }
     for query in disk.list(root)?.into_iter().filter(|entry| entry.is_dir) {
-        for task in disk.list(&root.join(&query.name))?.into_iter().filter(|entry| entry.is_dir) {
+        for task in disk.list(&root.join(&query.name))?.into_iter().filter(|entry| entry.is_dir && !entry.name.contains('.')) {
             let (rows, cut) = databases.peek(&root.join(&query.name).join(&task.name))?;
             let progress = rows.iter().filter(|((table, _), _)| *table == PROGRESS).filter_map(|((_, key), stored)| one_progress(key, stored));
             states.0.push(State { query: query.name.clone(), progress: progress.collect(), task: task.name, cut });

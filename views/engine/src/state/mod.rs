@@ -39,6 +39,9 @@ pub enum StoreError {
     Io(#[from] std::io::Error),
     #[error("state is corrupt: {0}")]
     Corrupt(#[from] CorruptRow),
+    /// What lies on disk is not what was written there: trying again will not help.
+    #[error("state is damaged: {0}")]
+    Damaged(String),
 }
 
 /// Where a view partition keeps its rows.

@@ -273,9 +273,11 @@ impl Views {
                         command.start = self.start_positions(&plan.root, settings)?;
                         (command.sharded, command.repartitions) = self.spread(plan, settings, &command.start).await?;
                         command.producer = Some(self.producers().await?);
+                        command.sink_partitions = Some(self.topic(&plan.sink.source.topic)?.len() as i32);
                     }
                 }
             }
+            Effect::DropSource { delete_topic: Some(topic), .. } => command.deletes = self.groups_of(topic).iter().map(|group| group.0).collect(),
             _ => {}
         }
         if let Err(refused) = self.outside.append_command(command.encode()).await {
@@ -336,16 +338,14 @@ impl Views {
                 }
             }
             Effect::Terminate { ids } => {
+                self.stop_queries(ids).await;
                 for id in ids {
-                    self.stop_query(id).await;
                     self.forget(id, commands.get(id).map(Arc::as_ref)).await;
                 }
                 Ok(())
             }
             Effect::Pause { ids } => {
-                for id in ids {
-                    self.stop_query(id).await;
-                }
+                self.stop_queries(ids).await;
                 Ok(())
             }
             Effect::Resume { ids } => {

@@ -8,20 +8,23 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
-use millrace_engine::state::{Cut, InputId, Store, StoreError};
-use millrace_engine::{Query, Task};
+use futures_util::future::{Either, select};
+use millrace_engine::Query;
+use millrace_engine::state::{Cut, InputId};
 use millrace_record::{Offset, ProducerId};
 use millrace_shard::Partition;
-use millrace_sql::value::Value;
-use millrace_store::{Databases, DiskStore, RowBudget};
-use millrace_world::{World, create_dir_durably};
+use millrace_store::{Databases, RowBudget};
+use millrace_world::World;
 use parking_lot::Mutex;
 
+use crate::host::open::{Opened, known_sinks, open, put_aside, rebuilt};
 use crate::host::processing_log::ProcessingLog;
-use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, Plant, Progress, RunError, Runner, Schedule, SharedStore, Signal, Stop, ViewStore, input_key, note_input, progress_key};
+use crate::run::{Cell, Plant, Progress, RunError, Signal, Stop, ViewStore};
 
 /// No trouble: it will be open soon.
 const OPENING: &str = "opening its state";
+/// Until it has come to where its inputs ended when it was opened.
+const REBUILDING: &str = "its state was lost or damaged and is being computed again from the topics that it reads";
 /// Between two attempts of a task that met trouble.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// The same, when it met the same trouble at the same place again and again.
@@ -46,6 +49,8 @@ pub struct TaskSpec {
     pub tables: BTreeSet<Arc<str>>,
     pub schedule: Option<Partition>,
     pub sink: Option<(ProducerId, Vec<Partition>)>,
+    /// Whether its outputs, made again from the start, would be the ones that the sink has.
+    pub remakes: bool,
     pub keep_result: bool,
     pub windowed: bool,
     pub plant: Plant,
@@ -86,6 +91,14 @@ pub struct TaskStatus {
     pub progress: Progress,
     pub memory_bytes: usize,
     pub disk_bytes: u64,
+}
+
+impl TaskSlot {
+    /// In trouble until it has come to `cut` again.
+    fn note_rebuilding(&self, cut: &Cut, at_ms: i64) {
+        *self.trouble.lock() = REBUILDING.into();
+        *self.failure.lock() = Some(Failure { reason: REBUILDING.into(), at_ms, cut: cut.clone() });
+    }
 }
 
 pub struct Following {
@@ -199,12 +212,29 @@ async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, memory: Memory, st
         let mut cell = None;
         let attempt = AssertUnwindSafe(async {
             let known = known_sinks(&slot.spec).await?;
-            let runner = open(&slot.spec, &known, &world, &memory, &stop)?;
-            slot.trouble.lock().clear();
+            let Opened { runner, rebuilt_at } = open(&slot.spec, &known, &world, &memory, &stop)?;
             cell = Some(runner.cell.clone());
-            slot.cell.store(Some(runner.cell.clone()));
-            changed.notify();
-            runner.run().await
+            let opened = runner.cell.clone();
+            if let Some(cut) = &rebuilt_at {
+                slot.note_rebuilding(cut, world.wall_ms());
+                changed.notify();
+            }
+            // Readers see a state that was lost when it is again what it was.
+            let ready = async {
+                if let Some(cut) = &rebuilt_at {
+                    opened.settled(cut).await;
+                    if let Err(error) = rebuilt(&slot.spec, &opened, &*world) {
+                        tracing::warn!(query = slot.spec.name, %error, "the damaged state that was put aside could not be removed; the next start tries again");
+                    }
+                }
+                slot.trouble.lock().clear();
+                slot.cell.store(Some(opened.clone()));
+                changed.notify();
+            };
+            match select(Box::pin(ready), Box::pin(runner.run())).await {
+                Either::Left(((), running)) => running.await,
+                Either::Right((ended, _)) => ended,
+            }
         });
         // A panic ends this attempt alone: what it had in memory goes, and the state's last cut is as good as ever.
         let attempt = attempt.catch_unwind().await.unwrap_or_else(|panic| Err(RunError::Panicked(words_of(&*panic))));
@@ -212,11 +242,19 @@ async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, memory: Memory, st
         cell.iter().for_each(|cell| cell.end());
         let Err(error) = attempt else { return };
         let cut = cell.map(|cell| cell.progress().cut).unwrap_or_default();
-        let failure = Failure { reason: error.to_string(), at_ms: world.wall_ms(), cut };
+        let reason = match error.damage().map(|why| put_aside(&slot.spec, why, &*world)) {
+            None => error.to_string(),
+            Some(Err(lost)) => lost.to_string(),
+            Some(Ok(())) => {
+                tracing::error!(query = slot.spec.name, %error, "a state is damaged; it is put aside and computed again from the query's topics");
+                REBUILDING.to_owned()
+            }
+        };
+        let failure = Failure { reason, at_ms: world.wall_ms(), cut };
         let again = slot.failure.lock().as_ref().is_some_and(|before| before.reason == failure.reason && before.cut == failure.cut);
         pause = if again { (pause * 2).min(AGAIN_LAST) } else { AGAIN_AFTER };
         if !again {
-            tracing::error!(query = slot.spec.name, %error, "a query stopped; it is started again from its last cut");
+            tracing::error!(query = slot.spec.name, error = failure.reason, "a query stopped; it is started again from its last cut");
         }
         *slot.trouble.lock() = failure.reason.clone();
         let first = slot.failure.lock().take().filter(|_| again);
@@ -231,90 +269,4 @@ async fn keep_running(slot: &TaskSlot, world: Arc<dyn World>, memory: Memory, st
 fn words_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("without a word").to_owned()
-}
-
-/// Which partitions of the sink hold outputs of this task already.
-async fn known_sinks(spec: &TaskSpec) -> Result<Vec<bool>, RunError> {
-    let Some((producer, partitions)) = &spec.sink else { return Ok(Vec::new()) };
-    let mut known = Vec::with_capacity(partitions.len());
-    for partition in partitions {
-        known.push(partition.producers().await?.iter().any(|view| view.id == *producer));
-    }
-    Ok(known)
-}
-
-/// Whether the state reads this partition already; refuses one that only has the name of the one it has read.
-fn is_known(task: &Task<SharedStore>, id: &InputId, partition: &Partition) -> Result<bool, RunError> {
-    let group = partition.id().0 as i64;
-    match task.store().get(INPUTS, &input_key(id))?.as_ref().map(|stored| &*stored.row) {
-        Some([Value::BigInt(known)]) if *known == group => Ok(true),
-        Some(_) => Err(RunError::InputRemade { topic: id.topic.clone(), partition: id.partition }),
-        None => Ok(false),
-    }
-}
-
-fn open(spec: &TaskSpec, known: &[bool], world: &Arc<dyn World>, memory: &Memory, stop: &Stop) -> Result<Runner, RunError> {
-    // A state that outlives a part of its schedule must not lose its folder.
-    create_dir_durably(&*world.disk(), &spec.dir).map_err(StoreError::Io)?;
-    let store = DiskStore::open(&spec.dir, &*memory.databases, &memory.rows)?;
-    let mut task = Task::open(spec.query.clone(), SharedStore::new(ViewStore::Disk(store)))?;
-    let fresh = task.cut() == &Cut::default();
-    let output = match &spec.sink {
-        None => None,
-        Some((producer, partitions)) => {
-            let progress = |partition| Ok(task.store().get(PROGRESS, &progress_key(partition))?);
-            let output = Output::open(*producer, partitions.clone(), known, progress)?;
-            if fresh {
-                // Before the first output: where to look for it after a crash.
-                for (key, stored) in output.progress() {
-                    task.put(PROGRESS, key, Some(stored));
-                }
-            }
-            Some(output)
-        }
-    };
-    let (mut inputs, mut later) = (Vec::with_capacity(spec.inputs.len()), Vec::new());
-    for (id, partition, begin) in &spec.inputs {
-        let known = is_known(&task, id, partition)?;
-        let next = Offset(task.cut().next(id).unwrap_or(begin.0));
-        let input = Input::new(id.clone(), partition.clone(), next, spec.tables.contains(&id.topic));
-        if !known && !fresh {
-            later.push(input);
-            continue;
-        }
-        if !known {
-            note_input(&mut task, &input);
-        }
-        inputs.push(input);
-    }
-    if fresh {
-        task.commit()?;
-        if let ViewStore::Disk(store) = &mut *task.store().write() {
-            store.write_back()?;
-        }
-    }
-    let (log, query) = (spec.log.clone(), spec.logs_as.clone());
-    Ok(Runner {
-        name: spec.name.clone(),
-        world: world.clone(),
-        cell: Arc::new(Cell::new(task)),
-        inputs,
-        later,
-        fresh: Arc::default(),
-        hooks: Vec::new(),
-        schedule: spec.schedule.clone().map(|partition| Schedule::new(partition, spec.query.topics())),
-        written_ends: output.as_ref().map(Output::ends).unwrap_or_default(),
-        unsettled: false,
-        kept_at: world.now(),
-        output,
-        deliver: None,
-        keep_result: spec.keep_result,
-        windowed: spec.windowed,
-        warm: None,
-        until: None,
-        stop: stop.clone(),
-        plant: spec.plant,
-        entries: Default::default(),
-        on_log: Arc::new(move |event| log.note(&query, event)),
-    })
 }

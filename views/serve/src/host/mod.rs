@@ -1,9 +1,11 @@
 //! The views of a node: what is declared, what runs, and everything that can be asked of it.
 mod assert;
 mod commands;
+mod deletions;
 mod execute;
 mod follow;
 mod names;
+mod open;
 mod plan;
 mod print;
 mod processing_log;
@@ -34,6 +36,7 @@ use parking_lot::Mutex;
 pub use execute::{Executed, Outcome, Stopped, is_query};
 pub use commands::{CommandStatus, Health};
 pub use follow::{Following, TaskStatus};
+use deletions::Deletion;
 use follow::Memory;
 pub use print::{PrintAsk, Printing};
 pub use query::Selected;
@@ -145,6 +148,8 @@ pub struct Views {
     starts: Mutex<BTreeMap<QueryId, Arc<Command>>>,
     /// Of queries that could not be started.
     troubles: Mutex<BTreeMap<QueryId, Trouble>>,
+    /// Topics whose source was dropped with them before this start, until they are gone.
+    deletions: Mutex<Vec<Deletion>>,
     stopping: AtomicBool,
     log: Arc<ProcessingLog>,
     transient: Mutex<BTreeMap<String, Transient>>,
@@ -170,6 +175,7 @@ impl Views {
             repartitions: Mutex::default(),
             starts: Mutex::default(),
             troubles: Mutex::default(),
+            deletions: Mutex::default(),
             stopping: AtomicBool::new(false),
             log,
             transient: Mutex::default(),

@@ -92,6 +92,7 @@ pub(super) async fn reconcile_forever(views: Weak<Views>, world: Arc<dyn World>)
         }
         views.reconcile().await;
         views.look_after_push_queries();
+        views.finish_deletions().await;
         round += 1;
         if round % RELEASE_ROUNDS == 0 {
             views.look_for_log_topic();
@@ -184,9 +185,13 @@ impl Views {
         }
     }
 
-    /// Whether the topic has other partitions than it had, or none: a query whose topic is gone does not start again, and says so.
+    /// Whether the topic has other partitions than it had, or is gone: a query whose topic went would wait for ever without a word,
+    /// and one that cannot start says why. While a partition is being opened nothing is known yet.
     fn is_other(&self, topic: &str, groups: &[GroupId]) -> bool {
-        self.groups_of(topic) != groups
+        match self.outside.partitions(topic) {
+            Some(_) => self.groups_of(topic) != groups,
+            None => !self.is_there(topic),
+        }
     }
 
     /// State, schedules and repartition topics of queries that are no more: a crash may have kept them from going with their

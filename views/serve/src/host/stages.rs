@@ -38,6 +38,8 @@ pub struct Stage<'a> {
     pub keep_result: bool,
     pub windowed: bool,
     pub sink: Option<(ProducerId, Vec<Partition>)>,
+    /// How many partitions the sink had before the first output; absent where not all outputs are the query's own.
+    pub sink_began_with: Option<i32>,
 }
 
 impl Views {
@@ -145,6 +147,7 @@ impl Views {
                 schedule,
                 // Tasks count their outputs apart, so each needs a producer id of its own: ids come in runs of this many.
                 sink: stage.sink.as_ref().map(|(producer, partitions)| (ProducerId(producer.0 + number as i64), partitions.clone())),
+                remakes: stage.sink.as_ref().is_none_or(|(_, partitions)| stage.sink_began_with == Some(partitions.len() as i32)),
                 keep_result: stage.keep_result,
                 windowed: stage.windowed,
                 plant: self.settings.plant,

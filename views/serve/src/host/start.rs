@@ -14,6 +14,7 @@ use millrace_sql::plan::{DataSource, PersistentPlan, QueryId, SourceColumn, Sour
 use crate::Failed;
 use crate::command::{Command, Repartition};
 use crate::host::commands::{CommandStatus, command_id};
+use crate::host::deletions::Deletion;
 use crate::host::execute::message_of;
 use crate::host::follow::{Following, TaskSpec};
 use crate::host::names::{kept_id, safe, scheduled};
@@ -38,6 +39,7 @@ impl Views {
                 }
             };
             known.note(&effect, &command);
+            self.deletions.lock().extend(Deletion::of(&effect, &command));
             self.note_start(&effect, &command);
             let before = self.catalog();
             let query = match &effect {
@@ -52,6 +54,7 @@ impl Views {
         self.forget_ended();
         self.hold_inputs();
         self.remove_leftovers(&known).await;
+        self.finish_deletions().await;
         let catalog = self.catalog();
         for query in catalog.queries().filter(|query| !query.paused) {
             self.follow(&query.plan).await;
@@ -140,6 +143,7 @@ impl Views {
                 keep_result: plan.sink.source.is_table(),
                 windowed: plan.sink.source.window.is_some(),
                 sink: Some((ProducerId(producer), self.topic(sink_topic)?)),
+                sink_began_with: command.sink_partitions,
             })
             .await?;
         let started = self.run(tasks, sink_topic);
@@ -170,6 +174,7 @@ impl Views {
                     keep_result: false,
                     windowed: false,
                     sink: Some((ProducerId(repartition.producer), self.topic(&repartition.topic)?)),
+                    sink_began_with: Some(repartition.partitions),
                 })
                 .await?;
             let started = self.run(tasks, &repartition.topic);
@@ -194,7 +199,7 @@ impl Views {
         let root = whole_source(source);
         let query = self.compile(&settings, |engine| Query::transient(&root, engine))?;
         let windowed = source.window.is_some();
-        let stage = Stage { id: &id.0, query_id: &id, query, start: &command.start, tables: table_topics(&root), one_task: false, keep_result: true, windowed, sink: None };
+        let stage = Stage { id: &id.0, query_id: &id, query, start: &command.start, tables: table_topics(&root), one_task: false, keep_result: true, windowed, sink: None, sink_began_with: None };
         let started = self.run(self.stage_tasks(stage).await?, &source.topic);
         self.running.lock().insert(id, started);
         Ok(())
@@ -226,6 +231,11 @@ impl Views {
         }
         self.troubles.lock().remove(id);
         self.stop_unused_stages().await;
+    }
+
+    /// Side by side: each of them waits for its state to be on disk.
+    pub(super) async fn stop_queries(&self, ids: &[QueryId]) {
+        futures_util::future::join_all(ids.iter().map(|id| self.stop_query(id))).await;
     }
 
     pub(super) async fn stop_unused_stages(&self) {
@@ -296,7 +306,16 @@ impl Views {
     }
 
     pub(crate) fn topic(&self, name: &str) -> Result<Vec<millrace_shard::Partition>, Failed> {
-        self.outside.partitions(name).ok_or_else(|| Failed::trouble(format!("Kafka topic does not exist: {name}")))
+        let missing = || match self.is_there(name) {
+            true => Failed::trouble(format!("not all partitions of {name} are open on this node yet")),
+            false => Failed::trouble(format!("Kafka topic does not exist: {name}")),
+        };
+        self.outside.partitions(name).ok_or_else(missing)
+    }
+
+    /// Whether there is such a topic, its partitions open or not.
+    pub(super) fn is_there(&self, topic: &str) -> bool {
+        self.outside.topics().iter().any(|known| known.name == topic)
     }
 }
 

@@ -16,8 +16,11 @@ pub use runner::{Deliver, Runner, Stop};
 pub use schedule::Schedule;
 pub use signal::Signal;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use millrace_engine::EngineError;
+use millrace_engine::state::StoreError;
 use millrace_record::Offset;
 
 /// Bugs to order, so that the simulator can prove that it would find them.
@@ -56,4 +59,18 @@ pub enum RunError {
     Schedule(&'static str),
     #[error(transparent)]
     Shard(#[from] millrace_shard::ShardError),
+    #[error("nothing is left in partition {0} of the sink that tells how many outputs it has had")]
+    OutputsUnknown(i32),
+    #[error("the state in {} is lost ({what}) and cannot be computed again: {why}. Drop the query together with its topic (DROP .. DELETE TOPIC) and create it again: it then begins with what its topics still hold", dir.display())]
+    StateLost { dir: PathBuf, what: String, why: String },
+}
+
+impl RunError {
+    /// What is wrong with the state on disk, if that is what stopped the task.
+    pub fn damage(&self) -> Option<&str> {
+        match self {
+            RunError::Store(StoreError::Damaged(why)) | RunError::Engine(EngineError::Store(StoreError::Damaged(why))) => Some(why),
+            _ => None,
+        }
+    }
 }

@@ -81,18 +81,20 @@ pub struct Output {
 }
 
 impl Output {
-    /// `progress` is what the state remembers of a partition; `known` are the partitions whose logs hold outputs already,
-    /// which a state that was lost has to find again from the start.
+    /// `progress` is what the state remembers of a partition, `known` the last sequence of the task that a partition's log
+    /// remembers. A state that was `lost` has to find its outputs again from the start of each log.
     pub fn open(
         producer: ProducerId,
         partitions: Vec<Partition>,
-        known: &[bool],
+        known: &[Option<i32>],
+        lost: bool,
         progress: impl Fn(i32) -> Result<Option<Stored>, RunError>,
     ) -> Result<Output, RunError> {
         let mut opened = Vec::with_capacity(partitions.len());
         let (mut fresh, mut more) = (false, Vec::new());
         for (number, partition) in partitions.into_iter().enumerate() {
             let remembered = progress(number as i32)?;
+            let last = known.get(number).copied().flatten();
             fresh |= number == 0 && remembered.is_none();
             if !fresh && remembered.is_none() {
                 more.push(partition);
@@ -101,10 +103,16 @@ impl Output {
             let (made, end) = match remembered.as_ref().map(|stored| &*stored.row) {
                 Some([Value::BigInt(made), Value::BigInt(end)]) => (made.unsigned_abs(), Offset(*end)),
                 Some(_) => return Err(RunError::State("the progress of a sink is not a count and an offset")),
-                None if known.get(number).copied().unwrap_or(false) => (0, partition.state().start),
+                None if lost || last.is_some() => (0, partition.state().start),
                 None => (0, partition.state().end),
             };
-            let written = made + written_since(&partition, producer, made, end)?;
+            let written = match (written_since(&partition, producer, made, end)?, last) {
+                (Some(more), _) => made + more,
+                // The records went, and the log still knows that they were there.
+                (None, Some(last)) if remembered.is_none() => add_sequence(last, 1) as u64,
+                (None, None) if remembered.is_none() && lost && partition.state().start > Offset(0) => return Err(RunError::OutputsUnknown(number as i32)),
+                (None, _) => made,
+            };
             opened.push(SinkPartition::new(partition, made, written, end));
         }
         Ok(Output { producer, partitions: opened, more })
@@ -217,8 +225,8 @@ fn sequence_of(count: u64) -> i32 {
     (count % (1 << 31)) as i32
 }
 
-/// How many outputs beyond the first `made` are in the partition at or after `end`.
-fn written_since(partition: &Partition, producer: ProducerId, made: u64, end: Offset) -> Result<u64, RunError> {
+/// How many outputs beyond the first `made` are in the partition at or after `end`; nothing where none of the task's is.
+fn written_since(partition: &Partition, producer: ProducerId, made: u64, end: Offset) -> Result<Option<u64>, RunError> {
     let state = partition.state();
     let mut from = end.max(state.start);
     let mut next = None;
@@ -237,7 +245,6 @@ fn written_since(partition: &Partition, producer: ProducerId, made: u64, end: Of
         }
         from = read.slices.next_offset;
     }
-    let Some(next) = next else { return Ok(0) };
-    Ok(u64::from((next.wrapping_sub(sequence_of(made)) as u32) & 0x7fff_ffff))
+    Ok(next.map(|next| u64::from((next.wrapping_sub(sequence_of(made)) as u32) & 0x7fff_ffff)))
 }
 
