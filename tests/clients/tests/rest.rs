@@ -147,6 +147,8 @@ fn a_query_over_a_web_socket_ends_with_it() {
     let (code, reason) = wrong.text().expect_err("it is refused");
     assert!(code == 1011 && reason.contains("NOPE"), "{code} {reason}");
 
+    // A query is told to be done a moment before it is gone.
+    wait_for("the end of the queries before", SOON, || (queries(&rest) == 0).then_some(()));
     let mut endless = WebSocket::open(&broker.http(), &ask("SELECT * FROM s EMIT CHANGES;"));
     endless.text().expect("the columns");
     assert_eq!(queries(&rest), 1);
