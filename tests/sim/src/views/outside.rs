@@ -42,7 +42,8 @@ impl Metadata {
     fn add_topic(&mut self, name: &str, partitions: i32) {
         let spec = |number: i32, group: u64, segment_bytes: u64| PartitionSpec {
             id: GroupId(group),
-            dir: PathBuf::from(format!("data/{name}-{number}")),
+            // As the broker names them: a topic made anew has folders of its own.
+            dir: PathBuf::from(format!("data/{name}-{number}.{group}")),
             identity: u128::from(group) + 1000,
             config: PartitionConfig { log: log_config(segment_bytes), flush: Flush::BEFORE_ANSWER, delete_delay_ms: 60_000 },
             voters: vec![ReplicaId(1)],

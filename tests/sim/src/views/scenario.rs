@@ -3,7 +3,7 @@ mod churn;
 mod life;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -104,6 +104,8 @@ struct Run {
     single: bool,
     /// Of changelogs that count: what a reader was told, which the sink must come to say.
     promised: BTreeMap<(&'static str, String, i64), i64>,
+    /// Queries whose view was told to go with its topic: what a crash leaves of their states counts outputs of a topic that is gone.
+    doomed: BTreeSet<String>,
     paused: bool,
     keys: u64,
     next_number: i64,
@@ -168,6 +170,7 @@ impl Run {
             replaces: seed % 7 == 3 && seed % 5 != 4,
             single: seed % 6 == 3,
             promised: BTreeMap::new(),
+            doomed: BTreeSet::new(),
             paused: false,
             next_number: 1,
             event_ms: 0,

@@ -25,6 +25,7 @@ impl Run {
             view.sql.replacen("CREATE", "CREATE OR REPLACE", 1).replacen(" FROM", ", 1 AS more FROM", 1)
         } else {
             self.promised.retain(|(name, ..), _| *name != view.name);
+            self.doomed.extend(catalog.writers(&Name::new(view.name)).map(|query| query.plan.id.to_string()));
             let kind = if view.pull.is_some() { "TABLE" } else { "STREAM" };
             format!("DROP {kind} {} DELETE TOPIC;", view.name)
         };

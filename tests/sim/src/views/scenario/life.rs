@@ -165,6 +165,9 @@ impl Run {
 
     /// The topic that the query's tasks write: the view's own, or, of a stage, the one through which its rows move.
     pub(super) fn sink_of(&self, query: &str) -> Option<String> {
+        if self.doomed.contains(query) {
+            return None;
+        }
         if let Some((_, numbers)) = query.split_once('-') {
             let end = format!("-{numbers}-repartition");
             return self.metadata.lock().topics.keys().find(|topic| topic.ends_with(&end)).cloned();
