@@ -26,7 +26,9 @@ impl Scenario {
 
     pub fn topic_configs(&self) -> Vec<(String, String)> {
         let flush = if self.flush { "1" } else { "9223372036854775807" };
-        vec![("flush.messages".into(), flush.into()), ("retention.ms".into(), "-1".into())]
+        // A minute of deleted topics fills a disk at these rates.
+        let deleted_at_once = ("file.delete.delay.ms".into(), "0".into());
+        vec![("flush.messages".into(), flush.into()), ("retention.ms".into(), "-1".into()), deleted_at_once]
     }
 }
 
