@@ -14,7 +14,7 @@ const OVERHEAD: usize = 160;
 
 /// A row that was read, and whether it was read again since the hand of the clock last passed it.
 struct Clean {
-    stored: Option<Stored>,
+    stored: Stored,
     bytes: usize,
     touched: bool,
 }
@@ -40,7 +40,7 @@ impl Resident {
         }
         let clean = self.clean.get_mut(&table)?.get_mut(key)?;
         clean.touched = true;
-        Some(clean.stored.clone())
+        Some(Some(clean.stored.clone()))
     }
 
     pub fn change(&mut self, table: TableId, key: Vec<u8>, row: Option<Stored>) {
@@ -56,8 +56,8 @@ impl Resident {
     }
 
     /// Remembers what the database said, within `room` bytes of rows that were read.
-    pub fn remember(&mut self, table: TableId, key: &[u8], stored: Option<Stored>, room: usize) {
-        let bytes = OVERHEAD + key.len() + row_bytes(stored.as_ref());
+    pub fn remember(&mut self, table: TableId, key: &[u8], stored: Stored, room: usize) {
+        let bytes = OVERHEAD + key.len() + row_bytes(Some(&stored));
         if bytes > room {
             return;
         }

@@ -52,6 +52,13 @@ impl TableRows {
         self.rows.iter().map(|(key, row)| (key.as_slice(), row))
     }
 
+    /// In the order of the keys.
+    pub fn sorted(&self) -> Vec<(&[u8], &Option<Stored>)> {
+        let mut rows: Vec<_> = self.iter().collect();
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        rows
+    }
+
     /// Takes all rows out, in the order in which the keys came; the room stays.
     pub fn drain(&mut self) -> impl Iterator<Item = (Vec<u8>, Option<Stored>)> + '_ {
         self.order.take();
