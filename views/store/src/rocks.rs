@@ -6,7 +6,7 @@ use std::thread;
 
 use millrace_engine::state::{Cut, Rows, StoreError, Stored, TableId, decode_cut, decode_row, encode_cut, encode_row};
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, Direction, ErrorKind, IteratorMode, Options, ReadOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, Direction, ErrorKind, IteratorMode, Options, ReadOptions,
     WriteBatch, WriteBufferManager,
 };
 
@@ -39,7 +39,11 @@ impl Databases for Caches {
         }
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(&self.blocks);
+        // In small parts: the index and filter of a whole file would not fit a shard of a small cache, and be read for every row.
+        table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        table.set_partition_filters(true);
         table.set_cache_index_and_filter_blocks(true);
+        table.set_pin_top_level_index_and_filter(true);
         table.set_bloom_filter(10.0, false);
         table.set_format_version(5);
         let mut options = Options::default();
