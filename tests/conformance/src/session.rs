@@ -190,27 +190,12 @@ impl Session {
 
     fn write(&mut self, insert: &InsertValues) -> Result<(Arc<str>, i64), Failure> {
         let target = &insert.target;
-        let (mut keys, mut values) = (Vec::new(), Vec::new());
-        for (column, expression) in target.schema.columns().iter().zip(&insert.columns) {
-            let value = match expression {
-                None => Value::Null,
-                Some(expression) => self.constant(expression, &column.sql_type)?,
-            };
-            match column.role {
-                Role::Key => keys.push(value),
-                Role::Value => values.push(value),
-                _ => {}
-            }
-        }
-        let timestamp = match &insert.timestamp {
-            None => 0,
-            Some(expression) => self.constant(expression, &SqlType::BigInt)?.as_i64().unwrap_or(0),
-        };
+        let row = insert.row(&self.functions, &EvalContext::new(0, 0))?;
         let wire = Wire::new(Some(target));
         let record = Written {
-            key: wire.encode_row(Side::Key, &keys).map_err(Failure::new)?,
-            value: wire.encode_row(Side::Value, &values).map_err(Failure::new)?,
-            timestamp,
+            key: wire.encode_row(Side::Key, &row.key).map_err(Failure::new)?,
+            value: wire.encode_row(Side::Value, &row.value).map_err(Failure::new)?,
+            timestamp: row.timestamp_ms.unwrap_or(0),
             headers: Arc::from([]),
         };
         let topic: Arc<str> = Arc::from(target.topic.as_str());

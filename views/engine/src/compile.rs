@@ -17,7 +17,7 @@ use millrace_sql::schema::{Role, Schema};
 use crate::dataflow::{Dataflow, Target};
 use crate::error::CompileError;
 use crate::operators::{
-    Filter, FlatMap, Fold, Folds, ForeignKeyJoin, Group, Grouping, Joiner, Operator, PartitionBy, Port, Project, Scalar, Scalars,
+    Filter, FlatMap, Fold, Folds, ForeignKeyJoin, Group, Grouping, Joiner, Operator, PartitionBy, Port, Project, Rewindow, Scalar, Scalars,
     SessionAggregate, SideTables, StreamAggregate, StreamStreamJoin, StreamTableJoin, Table, TableAggregate, TableTableJoin,
     WindowAggregate,
 };
@@ -141,7 +141,10 @@ impl Compiler<'_> {
             Step::Join(join) => {
                 let operator = self.join(join)?;
                 let left = self.node("Join", operator, target);
-                let right = left.on(Port::Right);
+                let mut right = left.on(Port::Right);
+                if let Some(size_ms) = other_size(join) {
+                    right = self.node("Join", Box::new(Rewindow { size_ms }), right);
+                }
                 // Joins keep both sides' rows themselves.
                 self.step(&join.left, left, Wants::default())?;
                 self.step(&join.right, right, Wants::default())
@@ -293,6 +296,13 @@ impl Compiler<'_> {
             }),
         })
     }
+}
+
+/// The size of the left side's windows, where the right side's have another.
+fn other_size(join: &Join) -> Option<i64> {
+    let size = |step: &Step| step.sources().first()?.source.window?.size_ms;
+    let (left, right) = (size(&join.left)?, size(&join.right)?);
+    (left != right).then_some(left)
 }
 
 struct Tables {

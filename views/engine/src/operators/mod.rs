@@ -10,6 +10,7 @@ mod group;
 mod join;
 mod partition_by;
 mod project;
+mod rewindow;
 mod scalar;
 mod table;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use group::group_of;
 pub use join::{ForeignKeyJoin, Joiner, SideTables, StreamStreamJoin, StreamTableJoin, TableTableJoin};
 pub use partition_by::PartitionBy;
 pub use project::Project;
+pub use rewindow::Rewindow;
 pub use scalar::{Scalar, Scalars};
 pub use table::Table;
 

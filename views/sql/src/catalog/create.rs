@@ -104,7 +104,7 @@ impl Session<'_> {
             columns.extend(inferred.into_iter().map(|(name, sql_type)| Column::new(name, sql_type, Role::Value)));
         }
         check_headers(&columns)?;
-        Schema::new(columns).map_err(|error| SqlError::statement(format!("Duplicate column names: {}", error.0)))
+        Schema::new(columns.clone()).map_err(|_| SqlError::statement(format!("Duplicate column names: {}", repeated(&columns).join(", "))))
     }
 
     fn declared_column(&self, create: &CreateSource, element: &TableElement) -> Result<Column> {
@@ -167,6 +167,12 @@ pub(crate) fn has_rowkey_rule(create: &CreateSource) -> bool {
     let keys = || create.elements.iter().filter(|element| element.constraint == ColumnConstraint::Key);
     let primary = create.elements.iter().any(|element| element.constraint == ColumnConstraint::PrimaryKey);
     !primary && keys().count() == 1 && keys().all(|element| element.name == "ROWKEY")
+}
+
+/// The names that several columns have, each once.
+fn repeated(columns: &[Column]) -> Vec<String> {
+    let second = |(at, column): &(usize, &Column)| columns[..*at].iter().filter(|earlier| earlier.name == column.name).count() == 1;
+    columns.iter().enumerate().filter(second).map(|(_, column)| column.name.quoted()).collect()
 }
 
 fn wrong_constraint(element: &TableElement, message: String) -> SqlError {

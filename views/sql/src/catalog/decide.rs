@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::ast::{CreateSource, CreateSourceAs, DataType, Emit, Located, Query, Statement};
 use crate::catalog::{Catalog, Schemas, Settings, Topics, create, properties, upgrade};
 use crate::error::{Result, SqlError};
+use crate::expr::sql_type_of;
 use crate::functions::Registry;
 use crate::name::Name;
 use crate::plan::{DataSource, InsertValues, PersistentPlan, PullPlan, PushPlan, QueryId, SourceKind};
@@ -208,8 +209,9 @@ impl<'a> Session<'a> {
     }
 
     fn create_type(&self, name: &Name, data_type: &DataType, if_not_exists: bool) -> Result<Effect> {
-        if self.catalog.types().any(|(known, _)| known == name) {
-            let message = format!("Cannot register custom type '{name}' since it is already registered");
+        if let Some((_, known)) = self.catalog.types().find(|(known, _)| *known == name) {
+            let known = sql_type_of(known).map_or_else(|error| error.to_string(), |known| known.to_string());
+            let message = format!("Cannot register custom type '{name}' since it is already registered with type: {known}");
             if if_not_exists {
                 return Ok(Effect::Nothing { message });
             }
@@ -222,7 +224,7 @@ impl<'a> Session<'a> {
         if self.catalog.types().any(|(known, _)| known == name) {
             return Ok(Effect::DropType { name: name.clone() });
         }
-        let message = format!("Type {name} does not exist");
+        let message = format!("Type {name} does not exist.");
         if if_exists { Ok(Effect::Nothing { message }) } else { Err(SqlError::definition(message)) }
     }
 

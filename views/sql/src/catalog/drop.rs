@@ -18,7 +18,7 @@ impl Session<'_> {
             if if_exists {
                 return Ok(Effect::Nothing { message: format!("Source {} does not exist.", name.quoted()) });
             }
-            return Err(SqlError::definition(format!("{what} {name} does not exist")));
+            return Err(SqlError::definition(format!("{what} {name} does not exist.")));
         };
         if source.kind != wanted {
             let (wrong, right) = (wanted, source.kind);
@@ -65,7 +65,7 @@ impl Session<'_> {
 
     pub(crate) fn alter_source(&self, table: bool, name: &Name, added: &[AlterColumn]) -> Result<Effect> {
         let Some(source) = self.catalog.source(name) else {
-            return Err(SqlError::definition(format!("Source {name} does not exist")));
+            return Err(SqlError::definition(format!("Source {name} does not exist.")));
         };
         let word = source.kind.word();
         if source.kind != SourceKind::of(table) {

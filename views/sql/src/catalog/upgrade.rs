@@ -19,15 +19,16 @@ pub(crate) fn check_source(old: &DataSource, new: &DataSource) -> Result<()> {
         ("window", old.window == new.window, window(old), window(new)),
         ("timestamp column", old.timestamp == new.timestamp, column(old), column(new)),
     ];
-    let differ = properties.iter().find(|(_, same, ..)| !same).map(|(what, _, old, new)| (*what, old.clone(), new.clone(), String::new()));
-    let schema = || Some(("schema", old.schema.to_string(), new.schema.to_string(), format!(". ({})", schema_fault(old, new)?)));
-    match differ.or_else(schema) {
-        None => Ok(()),
-        Some((what, from, to, why)) => Err(SqlError::definition(format!(
-            "Cannot upgrade data source: DataSource '{}' has {what} = {from} which is not upgradeable to {to}{why}",
-            old.name
-        ))),
+    let changed = |what: &str, from: &dyn std::fmt::Display, to: &dyn std::fmt::Display| {
+        format!("DataSource '{}' has {what} = {from} which is not upgradeable to {to}", old.name.quoted())
+    };
+    let differ = properties.iter().filter(|(_, same, ..)| !same).map(|(what, _, old, new)| changed(what, old, new));
+    let schema = schema_fault(old, new).map(|why| format!("{}. ({why})", changed("schema", &old.schema, &new.schema)));
+    let faults: Vec<String> = differ.chain(schema).collect();
+    if faults.is_empty() {
+        return Ok(());
     }
+    Err(SqlError::definition(format!("Cannot upgrade data source: {}", faults.join("\n\tAND "))))
 }
 
 fn schema_fault(old: &DataSource, new: &DataSource) -> Option<String> {

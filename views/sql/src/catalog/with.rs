@@ -2,6 +2,7 @@
 
 use crate::ast::{Properties, PropertyValue, TimeUnit};
 use crate::catalog::settings::format_named;
+use crate::datetime::Pattern;
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::name::Name;
 use crate::plan::{Format, WindowInfo, WindowType};
@@ -85,6 +86,11 @@ impl<'a> With<'a> {
                     )));
                 }
             }
+        }
+        if let Some(pattern) = with.timestamp_format()
+            && let Err(error) = Pattern::compile(&pattern)
+        {
+            return Err(prepare_error(format!("Invalid datetime format for config:TIMESTAMP_FORMAT, reason:{error}")));
         }
         Ok(with)
     }

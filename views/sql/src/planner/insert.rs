@@ -79,9 +79,9 @@ impl Planner<'_> {
         let given: Vec<Name> = if columns.is_empty() { all().map(|column| column.name.clone()).collect() } else { columns.to_vec() };
         if given.len() != values.len() {
             return Err(SqlError::statement(format!(
-                "Failed to insert values into '{target}'. Expected a value for each column. Expected Columns: [{}]. Got {} values.",
+                "Failed to insert values into '{target}'. Expected a value for each column. Expected Columns: [{}]. Got [{}]",
                 given.iter().map(Name::quoted).collect::<Vec<_>>().join(", "),
-                values.len()
+                values.iter().map(crate::format::bare).collect::<Vec<_>>().join(", ")
             )));
         }
         let mut row = InsertValues { target: source.clone(), columns: vec![None; declared.len()], timestamp: None, given: Vec::new() };

@@ -145,5 +145,5 @@ fn all(values: impl Iterator<Item = Result<Value, EvalError>>) -> Result<Row, En
 }
 
 fn stopped(error: EvalError) -> EngineError {
-    EngineError::Stopped(error.to_string())
+    EngineError::Stopped(format!("Exception caught in process. {error}"))
 }
