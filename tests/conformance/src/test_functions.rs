@@ -3,6 +3,7 @@
 //! Nothing of this is in the product: the registry made here serves the runner alone.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use millrace_sql::cast::value_text;
 use millrace_sql::expr::EvalError;
@@ -61,10 +62,14 @@ const SCALARS: &[(&str, &[(&str, Body)])] = &[
             _ => Ok(Value::Null),
         }),
     ]),
-    ("BAD_UDF", &[("(fail BOOLEAN) -> INT", |call| match call.value(0) {
-        Value::Boolean(true) => Err(EvalError::new("boom!")),
-        _ => Ok(Value::Int(0)),
-    })]),
+    ("BAD_UDF", &[
+        ("(fail BOOLEAN) -> INT", |call| match call.value(0) {
+            Value::Boolean(true) => Err(EvalError::new("boom!")),
+            _ => Ok(Value::Int(0)),
+        }),
+        ("(arg INT) -> INT", every_other),
+        ("(arg STRING) -> STRING", |_| Ok(Value::Null)),
+    ]),
 ];
 
 const TABLES: &[(&str, &[(&str, Body)])] = &[
@@ -73,6 +78,11 @@ const TABLES: &[(&str, &[(&str, Body)])] = &[
         (
             "(a ARRAY<INT>, b ARRAY<BIGINT>, c ARRAY<DOUBLE>, d ARRAY<BOOLEAN>, e ARRAY<STRING>, f ARRAY<DECIMAL>, \
              g ARRAY<STRUCT<A STRING>>) -> ARRAY<STRING>",
+            shown,
+        ),
+        (
+            "(a MAP<STRING, INT>, b MAP<STRING, BIGINT>, c MAP<STRING, DOUBLE>, d MAP<STRING, BOOLEAN>, e MAP<STRING, STRING>, \
+             f MAP<STRING, DECIMAL>, g MAP<STRING, STRUCT<A STRING>>) -> ARRAY<STRING>",
             shown,
         ),
         ("(only T) -> ARRAY<T>", |call| match call.value(0) {
@@ -94,11 +104,23 @@ fn when(call: &Call<'_>) -> Result<Value, EvalError> {
     }
 }
 
-/// Each argument, or an array's first element, as text.
+/// Gives its argument back, and fails the first time, the third, the fifth ..
+fn every_other(call: &Call<'_>) -> Result<Value, EvalError> {
+    let calls = call.prepared("", |_| Ok(AtomicU64::new(0)))?;
+    match calls.fetch_add(1, Ordering::Relaxed) % 2 {
+        0 => Err(EvalError::new("boom!")),
+        _ => Ok(call.value(0).clone()),
+    }
+}
+
+/// Each argument, or an array's first element or a map's first value, as text.
 fn shown(call: &Call<'_>) -> Result<Value, EvalError> {
     let text = |(value, sql_type): (&Value, &Option<SqlType>)| match (value, sql_type) {
         (Value::Array(values), Some(SqlType::Array(element))) => {
             values.first().map_or(Value::Null, |value| Value::from(value_text(value, element)))
+        }
+        (Value::Map(map), Some(SqlType::Map(_, element))) => {
+            map.java_order().first().map_or(Value::Null, |(_, value)| Value::from(value_text(value, element)))
         }
         (value, Some(sql_type)) => Value::from(value_text(value, sql_type)),
         _ => Value::Null,
@@ -114,6 +136,8 @@ const AGGREGATES: &[(&str, &[AggregateRow])] = &[
         ("(value BIGINT) -> BIGINT", 0, lengths),
         ("(value INT) -> BIGINT", 0, lengths),
         ("(value STRING) -> BIGINT", 0, lengths),
+        ("(value STRING, initial STRING) -> BIGINT", 1, lengths),
+        ("(value STRUCT<A INT, B INT>) -> STRUCT<A INT, B INT>", 0, sums),
     ]),
     ("VAR_ARG", &[("(value BIGINT, texts STRING...) -> BIGINT", 0, lengths)]),
     ("MID_VAR_ARG", &[("(value BIGINT, texts STRING..., first INT, second INT) -> BIGINT", 2, lengths)]),
@@ -180,6 +204,52 @@ impl Aggregator for Lengths {
 
     fn merge(&self, left: Value, right: Value) -> Result<Value, EvalError> {
         Ok(Value::BigInt(weight(&left) + weight(&right) - self.initial))
+    }
+}
+
+/// A struct of the sums of the arguments' numbers, field by field.
+#[derive(Debug)]
+struct Sums {
+    sql_type: SqlType,
+}
+
+fn sums(site: &Site<'_>) -> Result<Arc<dyn Aggregator>, String> {
+    let sql_type = site.types.first().cloned().ok_or("no argument")?;
+    Ok(Arc::new(Sums { sql_type }))
+}
+
+fn by_field(left: &Value, right: &Value, combine: fn(i64, i64) -> i64) -> Value {
+    let (Value::Struct(left), Value::Struct(right)) = (left, right) else { return left.clone() };
+    Value::structure(left.iter().zip(right.iter()).map(|(left, right)| Value::Int(combine(weight(left), weight(right)) as i32)))
+}
+
+impl Aggregator for Sums {
+    fn state_type(&self) -> &SqlType {
+        &self.sql_type
+    }
+
+    fn result_type(&self) -> &SqlType {
+        &self.sql_type
+    }
+
+    fn initial(&self) -> Value {
+        Value::structure(self.sql_type.fields().iter().map(|_| Value::Int(0)))
+    }
+
+    fn add(&self, state: Value, arguments: &[Value], _: i64) -> Result<Value, EvalError> {
+        Ok(arguments.first().map_or(state.clone(), |value| by_field(&state, value, |sum, number| sum + number)))
+    }
+
+    fn can_undo(&self) -> bool {
+        true
+    }
+
+    fn undo(&self, state: Value, arguments: &[Value]) -> Result<Value, EvalError> {
+        Ok(arguments.first().map_or(state.clone(), |value| by_field(&state, value, |sum, number| sum - number)))
+    }
+
+    fn merge(&self, left: Value, right: Value) -> Result<Value, EvalError> {
+        Ok(by_field(&left, &right, |left, right| left + right))
     }
 }
 

@@ -185,7 +185,9 @@ fn concat(call: &Call<'_>) -> Result<Value, EvalError> {
     let parsed: Result<Vec<Json>, EvalError> = (0..call.len()).map(|n| parse(call.str(n)?)).collect();
     // A text that is no JSON makes the whole null.
     let Ok(parts) = parsed else { return Ok(Value::Null) };
-    let merged = if parts.iter().all(Json::is_object) {
+    let merged = if let [only] = parts.as_slice() {
+        only.clone()
+    } else if parts.iter().all(Json::is_object) {
         let fields = parts.into_iter().filter_map(|part| match part {
             Json::Object(fields) => Some(fields),
             _ => None,

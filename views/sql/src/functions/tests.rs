@@ -168,6 +168,7 @@ fn json() {
         ("JSON_CONCAT('{\"a\": 1}', '{\"a\": 2, \"b\": 3}')", "STRING {\"a\":2,\"b\":3}"),
         ("JSON_CONCAT('[1, 2]', '{\"a\": 1}', '4')", "STRING [1,2,{\"a\":1},4]"),
         ("JSON_CONCAT('1', '')", "STRING NULL"),
+        ("JSON_CONCAT('1')", "STRING 1"),
         ("JSON_ITEMS('[{\"a\": 1}]')", "ARRAY<STRING> [{\"a\":1}]"),
         ("JSON_ITEMS('[{\"a\": 1}, \"x\", 2]')", "ARRAY<STRING> [{\"a\":1}, \"x\", 2]"),
         ("JSON_KEYS('{\"b\": 1, \"a\": 2}')", "ARRAY<STRING> [b, a]"),
@@ -248,6 +249,8 @@ fn urls() {
         ("URL_EXTRACT_QUERY('http://www.test.com?query#fragment')", "STRING query"),
         ("URL_EXTRACT_PARAMETER('http://www.test.com/?one=a%20b&two=b&three', 'one')", "STRING a b"),
         ("URL_EXTRACT_PARAMETER('http://www.test.com/?one=a', 'four')", "STRING NULL"),
+        ("URL_EXTRACT_PARAMETER('http://www.test.com/?a+b=c%20d+e&two', 'a+b')", "STRING c d+e"),
+        ("URL_EXTRACT_PARAMETER('http://www.test.com/?one&two=1=2', 'two')", "STRING 1=2"),
         ("URL_EXTRACT_HOST('not a url')", "ERROR"),
     ]);
 }

@@ -105,10 +105,11 @@ fn authority_of(authority: &str) -> Option<(Option<&str>, Option<i32>)> {
 fn parameter(call: &Call<'_>) -> Result<Value, EvalError> {
     let url = parse(call.str(0)?)?;
     let wanted = call.str(1)?;
-    for pair in url.query.unwrap_or_default().split('&') {
+    // Decoded first and taken apart then, as ksqlDB does; a plus stays one.
+    for pair in decode_escapes(url.query.unwrap_or_default()).split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if decode_form(name)? == wanted {
-            return decode_form(value).map(Value::from);
+        if name == wanted {
+            return Ok(value.into());
         }
     }
     Ok(Value::Null)
