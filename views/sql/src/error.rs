@@ -68,6 +68,11 @@ impl SqlError {
         self
     }
 
+    pub fn suffixed(mut self, suffix: &str) -> SqlError {
+        self.message.push_str(suffix);
+        self
+    }
+
     /// Names the statement, unless an inner one was already named.
     pub fn with_statement(mut self, text: impl FnOnce() -> String) -> SqlError {
         if self.statement.is_none() {

@@ -29,14 +29,24 @@ pub struct RestError {
     body: Json,
 }
 
+/// A refusal repeats the statement, in its message too: of a long one its beginning will do.
+const TEXT_CHARS_MAX: usize = 16_384;
+
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(TEXT_CHARS_MAX) {
+        Some((end, _)) => format!("{}.. ({} bytes in all)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
+
 impl RestError {
     pub fn generic(code: u32, message: impl Into<String>) -> RestError {
-        RestError { code, body: json!({ "@type": "generic_error", "error_code": code, "message": message.into() }) }
+        RestError { code, body: json!({ "@type": "generic_error", "error_code": code, "message": bounded(&message.into()) }) }
     }
 
     pub fn statement(code: u32, message: &str, statement: &str, entities: Vec<Json>) -> RestError {
         let body = json!({
-            "@type": "statement_error", "error_code": code, "message": message, "statementText": statement, "entities": entities,
+            "@type": "statement_error", "error_code": code, "message": bounded(message), "statementText": bounded(statement), "entities": entities,
         });
         RestError { code, body }
     }
@@ -103,5 +113,21 @@ pub fn answer(headers: &HeaderMap, body: impl FnOnce() -> Json) -> Response {
     match choose(headers, ENTITIES) {
         Ok(kind) => ([(CONTENT_TYPE, kind)], body().to_string()).into_response(),
         Err(error) => error.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_repeats_the_beginning_of_a_long_statement_only() {
+        let long = "ü".repeat(1_000_000);
+        let refused = RestError::statement(BAD_STATEMENT, &format!("no such thing\nStatement: {long}"), &long, Vec::new());
+        assert!(refused.body.to_string().len() < 8 * TEXT_CHARS_MAX);
+        assert!(refused.message().starts_with("no such thing\nStatement: ü"));
+        assert!(refused.body["statementText"].as_str().unwrap().ends_with(".. (2000000 bytes in all)"));
+        let short = RestError::statement(BAD_STATEMENT, "m", "SELECT 1;", Vec::new());
+        assert_eq!(short.body["statementText"], "SELECT 1;");
     }
 }

@@ -16,11 +16,11 @@ impl Session<'_> {
     pub(crate) fn declared(&self, create: &CreateSource, text: &str) -> Result<(DataSource, Option<NewTopic>)> {
         crate::planner::check_columns(create.elements.len(), self.settings)?;
         let with = With::create(&create.properties)?;
-        let (key_format, value_format) = self.declared_formats(&with)?;
-        check_schema_ids(create, &with, &key_format, &value_format)?;
         let topic = with.topic().ok_or_else(|| {
             SqlError::statement("Failed to prepare statement: Missing required property \"KAFKA_TOPIC\" which has no default value.")
         })?;
+        let (key_format, value_format) = self.declared_formats(&with)?;
+        check_schema_ids(create, &with, &key_format, &value_format)?;
         let window = with.window()?;
         let legacy = with.has("KEY");
         let schema = self.declared_columns(create, &topic, &key_format, &value_format, legacy)?;

@@ -17,6 +17,7 @@ impl Settings {
     pub const OR_REPLACE: &'static str = "ksql.create.or.replace.enabled";
     pub const TABLE_SCAN: &'static str = "ksql.query.pull.table.scan.enabled";
     pub const RANGE_SCAN: &'static str = "ksql.query.pull.range.scan.enabled";
+    pub const PULL: &'static str = "ksql.pull.queries.enable";
     pub const PULL_STREAM: &'static str = "ksql.query.pull.stream.enabled";
     /// GROUP BY of several expressions gives one text key, as before 0.15.
     pub const LEGACY_GROUP_KEY: &'static str = "views.sql.legacy.group.key";

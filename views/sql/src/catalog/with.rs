@@ -92,6 +92,10 @@ impl<'a> With<'a> {
         {
             return Err(prepare_error(format!("Invalid datetime format for config:TIMESTAMP_FORMAT, reason:{error}")));
         }
+        // A fault is told whether or not the statement comes to need the property.
+        with.partitions()?;
+        with.replicas()?;
+        with.retention_ms()?;
         Ok(with)
     }
 
@@ -111,9 +115,14 @@ impl<'a> With<'a> {
 
     fn number<T: std::str::FromStr>(&self, key: &str) -> Result<Option<T>> {
         let Some(text) = self.text(key) else { return Ok(None) };
+        let kind = match size_of::<T>() {
+            2 => "SHORT",
+            4 => "INT",
+            _ => "LONG",
+        };
         match text.trim().parse() {
             Ok(number) => Ok(Some(number)),
-            Err(_) => Err(prepare_error(format!("Invalid value {text} for configuration {key}: Not a number of type INT"))),
+            Err(_) => Err(prepare_error(format!("Invalid value {text} for configuration {key}: Not a number of type {kind}"))),
         }
     }
 
@@ -211,6 +220,7 @@ impl<'a> With<'a> {
     pub(crate) fn timestamp_format(&self) -> Option<String> {
         self.text("TIMESTAMP_FORMAT")
     }
+
 
     pub(crate) fn window(&self) -> Result<Option<WindowInfo>> {
         let size = self.text("WINDOW_SIZE");

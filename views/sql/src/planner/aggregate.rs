@@ -8,7 +8,7 @@ use crate::name::Name;
 use crate::plan::{Aggregate, AggregateCall, Filter, Format, SourceKind, Step, Suppress, WindowInfo};
 use crate::planner::{Planner, Target};
 use crate::planner::column_refs::as_column;
-use crate::planner::project::{KeyColumn, KeyOrigin, Keyed};
+use crate::planner::project::{KeyColumn, KeyOrigin, Keyed, check_duplicates};
 use crate::planner::scope::{Clause, Scope};
 use crate::planner::select::Item;
 use crate::planner::typing::BoundCall;
@@ -218,6 +218,7 @@ impl Planner<'_> {
             made.add(bare(&row_expression).into(), row.clone(), sql_type, row_expression);
             folded.keys.push((expression.clone(), row));
         }
+        check_duplicates(&made.schema)?;
         Ok((made, folded))
     }
 

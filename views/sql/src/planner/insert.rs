@@ -32,7 +32,7 @@ impl Planner<'_> {
         let planned = self.plan_query(query, Target::Sink(target))?;
         if planned.kind != sink.kind {
             return Err(SqlError::statement(format!(
-                "Incompatible data sink and query result. Data sink ({target}) type is {} but select query result is {}.",
+                "Incompatible data sink and query result. Data sink ({target}) type is K{} but select query result is K{}.",
                 sink.kind, planned.kind
             )));
         }

@@ -8,7 +8,7 @@ use crate::plan::{PartitionBy, SourceColumn, SourceKind, Step};
 use crate::planner::Planner;
 use crate::planner::column_refs::as_column;
 use crate::planner::naming::Namer;
-use crate::planner::project::{KeyColumn, KeyOrigin, Keyed, map_key};
+use crate::planner::project::{KeyColumn, KeyOrigin, Keyed, check_duplicates, map_key};
 use crate::planner::scope::{Clause, Scope};
 use crate::planner::select::Item;
 use crate::schema::{Column, Role, Schema};
@@ -89,6 +89,7 @@ impl Planner<'_> {
             let itself = vec![expression.clone()];
             keys.push(KeyColumn { name, row, sql_type, viable: itself.clone(), equal: itself });
         }
+        check_duplicates(&schema)?;
         for column in input.columns() {
             if !schema.iter().any(|key: &Column| key.name == column.name) {
                 columns.push(Expression::column(column.name.clone()));

@@ -57,11 +57,12 @@ struct Assigned {
 }
 
 impl Planner<'_> {
-    /// Projects `items` over a keyed step. `sink` is the name of what is written, which must keep the key.
-    pub(crate) fn project(&self, keyed: Keyed, items: &[Item], scope: &Scope, sink: Option<&Name>) -> Result<(Step, Schema)> {
+    /// Projects `items` over a keyed step. `sink` is the name of what is written, which must keep the key; without one `marked` says
+    /// whether the client is told which columns are the key.
+    pub(crate) fn project(&self, keyed: Keyed, items: &[Item], scope: &Scope, sink: Option<&Name>, marked: bool) -> Result<(Step, Schema)> {
         match sink {
             Some(sink) => self.project_keyed(keyed, items, scope, sink),
-            None => self.project_plain(keyed, items, scope),
+            None => self.project_plain(keyed, items, scope, marked),
         }
     }
 
@@ -109,7 +110,7 @@ impl Planner<'_> {
     }
 
     /// For answers to a client: any columns, in the order asked for; those that are the key are marked.
-    fn project_plain(&self, keyed: Keyed, items: &[Item], scope: &Scope) -> Result<(Step, Schema)> {
+    fn project_plain(&self, keyed: Keyed, items: &[Item], scope: &Scope, marked: bool) -> Result<(Step, Schema)> {
         let input = keyed.step.schema().clone();
         let (mut columns, mut schema) = (Vec::new(), Vec::<Column>::new());
         for item in items {
@@ -123,7 +124,11 @@ impl Planner<'_> {
             columns.push(expression);
             schema.push(Column::new(item.alias.clone(), sql_type, role));
         }
-        check_duplicates(&schema)?;
+        if marked {
+            check_duplicates(&schema)?;
+        } else {
+            check_duplicates(&schema.iter().map(|column| Column { role: Role::Value, ..column.clone() }).collect::<Vec<_>>())?;
+        }
         let schema = Schema::new(schema).map_err(|error| SqlError::statement(error.to_string()))?;
         let step = Step::Project(Project { input: Box::new(keyed.step), columns, schema: schema.clone() });
         Ok((step, schema))
@@ -251,12 +256,11 @@ fn check_columns(schema: &[Column]) -> Result<()> {
     Ok(())
 }
 
-fn check_duplicates(schema: &[Column]) -> Result<()> {
+pub(crate) fn check_duplicates(schema: &[Column]) -> Result<()> {
     for (index, column) in schema.iter().enumerate() {
         if schema[..index].iter().any(|earlier| earlier.name == column.name) {
             let kind = if column.role == Role::Key { "key" } else { "value" };
-            let text = Column { role: Role::Value, ..column.clone() };
-            return Err(SqlError::statement(format!("Duplicate {kind} columns found in schema: {text}")));
+            return Err(SqlError::statement(format!("Duplicate {kind} columns found in schema: {column}")));
         }
     }
     Ok(())

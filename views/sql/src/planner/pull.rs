@@ -9,13 +9,15 @@ use crate::planner::scope::{Clause, Scope};
 use crate::planner::{Planner, pull_keys};
 use crate::schema::{Column, ROWOFFSET, ROWPARTITION, Role, Schema};
 
-const SEE: &str = "See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query.";
+pub(crate) const SEE: &str = "See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query.";
 
 impl Planner<'_> {
     pub fn plan_pull(&self, query: &Query) -> Result<PullPlan> {
+        self.check_enabled()?;
         check_clauses(query)?;
         self.check_limit(query)?;
         let source = self.source(&query.from.name, query.from.position)?;
+        self.check_stream(&source)?;
         check_pseudo_columns(query)?;
         let planned = self.plan_query(query, Target::Client)?;
         check_queryable(&source)?;
@@ -34,7 +36,8 @@ impl Planner<'_> {
 
     /// A look-up of keys where the condition allows it, else a scan where the settings do.
     fn access(&self, filter: &Expression, source: &DataSource) -> Result<Access> {
-        match pull_keys::access(filter, source, self.settings.is_on(Settings::RANGE_SCAN)) {
+        let (scans, ranges) = (self.settings.is_on(Settings::TABLE_SCAN), self.settings.is_on(Settings::RANGE_SCAN));
+        match pull_keys::access(filter, source, pull_keys::Allowed { scans, ranges }) {
             Ok(access) => Ok(access),
             Err(pull_keys::NoKeys::NullKey(error)) => Err(error),
             Err(pull_keys::NoKeys::NeedsScan(error)) => self.scan().map_err(|_| error),
@@ -48,6 +51,24 @@ impl Planner<'_> {
         Err(SqlError::statement(format!(
             "Query requires table scan to be enabled. Table scans can be enabled by setting {}=true",
             Settings::TABLE_SCAN
+        )))
+    }
+
+    fn check_enabled(&self) -> Result<()> {
+        if self.settings.is_on(Settings::PULL) {
+            return Ok(());
+        }
+        let setting = Settings::PULL;
+        Err(SqlError::statement(format!("Pull queries are disabled. {SEE}\nPlease set {setting}=true to enable this feature.\n")))
+    }
+
+    fn check_stream(&self, source: &DataSource) -> Result<()> {
+        if !source.is_stream() || self.settings.is_on(Settings::PULL_STREAM) {
+            return Ok(());
+        }
+        let setting = Settings::PULL_STREAM;
+        Err(SqlError::statement(format!(
+            "Pull queries on streams are disabled. To create a push query on the stream, add EMIT CHANGES to the end. To enable pull queries on streams, set the {setting} config to 'true'."
         )))
     }
 

@@ -1,12 +1,14 @@
 //! Keys and window bounds in a pull query's WHERE clause.
 //!
 //! The condition is brought into disjunctive form; each disjunct must fix the whole key to become a look-up. What else it asks stays a
-//! filter over the rows found.
+//! filter over the rows found. Without table scans ksqlDB lets nothing stand beside the key but comparisons, and says at length what
+//! it wants instead.
 
 use crate::ast::{ComparisonOperator, Expression, LogicalOperator};
 use crate::error::SqlError;
 use crate::format::bare;
 use crate::plan::{Access, DataSource, KeyLookup, TimeBound, WindowBounds};
+use crate::planner::pull::SEE;
 use crate::planner::typing::data_type_of;
 use crate::schema::{Column, ROWTIME, WINDOWEND, WINDOWSTART};
 use crate::types::SqlType;
@@ -24,13 +26,28 @@ pub(crate) enum NoKeys {
 
 type Found<T> = Result<T, NoKeys>;
 
-pub(crate) fn access(filter: &Expression, source: &DataSource, ranges: bool) -> Found<Access> {
+/// What the settings and the source allow beside a look-up of whole keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Allowed {
+    pub scans: bool,
+    pub ranges: bool,
+}
+
+pub(crate) fn access(filter: &Expression, source: &DataSource, allowed: Allowed) -> Found<Access> {
+    let windowed = source.window.is_some();
+    found(filter, source, Allowed { ranges: allowed.ranges && !windowed, ..allowed }).map_err(|no_keys| match no_keys {
+        NoKeys::NeedsScan(error) => NoKeys::NeedsScan(error.suffixed(&help(windowed))),
+        null_key => null_key,
+    })
+}
+
+fn found(filter: &Expression, source: &DataSource, allowed: Allowed) -> Found<Access> {
     let disjuncts = disjunctive(filter)?;
     let keys: Vec<&Column> = source.schema.keys().collect();
     let mut lookups: Vec<KeyLookup> = Vec::new();
     let mut range = None;
     for disjunct in &disjuncts {
-        match constraint(disjunct, &keys, ranges && source.window.is_none())? {
+        match constraint(disjunct, &keys, allowed)? {
             Constraint::Lookup(lookup) => {
                 if !lookups.contains(&lookup) {
                     lookups.push(lookup);
@@ -42,8 +59,22 @@ pub(crate) fn access(filter: &Expression, source: &DataSource, ranges: bool) -> 
     match (range, lookups.is_empty()) {
         (None, _) => Ok(Access::Keys(lookups)),
         (Some((low, high)), true) if disjuncts.len() == 1 => Ok(Access::KeyRange { low, high }),
-        _ => Err(needs_scan("Query requires table scan to be enabled. Table scans can be enabled by setting ksql.query.pull.table.scan.enabled=true".into())),
+        _ => Err(needs_scan(NO_SCANS.into())),
     }
+}
+
+const NO_SCANS: &str = "Query requires table scan to be enabled. Table scans can be enabled by setting ksql.query.pull.table.scan.enabled=true";
+
+/// What follows every refusal of a condition.
+fn help(windowed: bool) -> String {
+    let bounds = if windowed {
+        "\n - (optionally) limits the time bounds of the windowed table.\n\t Bounds on [`WINDOWSTART`, `WINDOWEND`] are supported\n\t Supported operators are [EQUAL, GREATER_THAN, GREATER_THAN_OR_EQUAL, LESS_THAN, LESS_THAN_OR_EQUAL]"
+    } else {
+        ""
+    };
+    format!(
+        ". {SEE}\nPull queries require a WHERE clause that:\n - includes a key equality expression, e.g. `SELECT * FROM X WHERE <key-column> = Y;`.\n - in the case of a multi-column key, is a conjunction of equality expressions that cover all key columns.{bounds}\n\nIf more flexible queries are needed, table scans can be enabled by setting ksql.query.pull.table.scan.enabled=true."
+    )
 }
 
 enum Constraint {
@@ -55,7 +86,7 @@ fn needs_scan(message: String) -> NoKeys {
     NoKeys::NeedsScan(SqlError::statement(message))
 }
 
-fn constraint(disjunct: &[Expression], keys: &[&Column], ranges: bool) -> Found<Constraint> {
+fn constraint(disjunct: &[Expression], keys: &[&Column], allowed: Allowed) -> Found<Constraint> {
     let mut fixed: Vec<Option<Expression>> = vec![None; keys.len()];
     let mut window = WindowBounds::default();
     let (mut low, mut high) = (None, None);
@@ -63,11 +94,17 @@ fn constraint(disjunct: &[Expression], keys: &[&Column], ranges: bool) -> Found<
     let mut names_key = false;
     for conjunct in disjunct {
         let Some((column, operator, value)) = comparison(conjunct) else {
-            check_key_use(conjunct, keys)?;
-            continue;
+            // A scan filters by whatever is asked, and so does a look-up where scans may be.
+            if allowed.scans {
+                continue;
+            }
+            return Err(unsupported(conjunct, keys));
         };
         if column == WINDOWSTART || column == WINDOWEND {
             let bound = if column == WINDOWSTART { &mut window.start } else { &mut window.end };
+            if !is_bound(operator) && !allowed.scans {
+                return Err(needs_scan(format!("Unsupported `{column}` bounds: {}", operator.name())));
+            }
             narrow(bound, operator, value);
             continue;
         }
@@ -98,40 +135,36 @@ fn constraint(disjunct: &[Expression], keys: &[&Column], ranges: bool) -> Found<
         return Err(needs_scan(format!("WHERE clause missing key column for disjunct: {}", text.join(" AND "))));
     }
     if keys.len() > 1 {
-        let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-        let given: Vec<&str> =
-            keys.iter().zip(&fixed).filter(|(_, value)| value.is_some()).map(|(key, _)| key.name.as_str()).collect();
+        let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        let given = keys.iter().zip(&fixed).filter(|(_, value)| value.is_some());
+        let given: Vec<String> = given.map(|(key, _)| key.to_string()).collect();
         return Err(needs_scan(format!(
-            "Multi-column sources must specify every key in the WHERE clause. Specified: [{}] Expected: [{}].",
+            "Multi-column sources must specify every key in the WHERE clause. Specified: [{}] Expected: [{}]",
             given.join(", "),
             names.join(", ")
         )));
     }
     if unequal.is_some() {
         let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        return Err(needs_scan(format!("Bound on key columns '[{}]' must currently be '='. ", texts.join(", "))));
+        return Err(needs_scan(format!("Bound on key columns '[{}]' must currently be '='", texts.join(", "))));
     }
-    if ranges && keys.iter().all(|key| key.sql_type == SqlType::String) {
+    if allowed.ranges && keys.iter().all(|key| key.sql_type == SqlType::String) {
         return Ok(Constraint::Range((low.map(|(_, value)| value), high.map(|(_, value)| value))));
     }
-    Err(needs_scan("Query requires table scan to be enabled. Table scans can be enabled by setting ksql.query.pull.table.scan.enabled=true".into()))
+    Err(needs_scan(NO_SCANS.into()))
 }
 
-/// A conjunct that is no comparison of a column with a constant: says why it is not when it looks like one.
-fn check_key_use(conjunct: &Expression, keys: &[&Column]) -> Found<()> {
-    match conjunct {
-        Expression::Comparison { left, right, .. } => {
-            let is_key = |side: &Expression| matches!(side, Expression::Column(column) if keys.iter().any(|key| key.name == column.name));
-            if is_key(left) || is_key(right) {
-                return Err(needs_scan("A comparison must be between a key column and a resolvable expression.".into()));
-            }
-            Err(needs_scan("A comparison must directly reference a key column.".into()))
+/// Why a conjunct that is no comparison of a column with a constant is not one.
+fn unsupported(conjunct: &Expression, keys: &[&Column]) -> NoKeys {
+    let is_key = |side: &Expression| matches!(side, Expression::Column(column) if keys.iter().any(|key| key.name == column.name));
+    needs_scan(match conjunct {
+        Expression::Comparison { left, right, .. } if is_key(left) || is_key(right) => {
+            "A comparison must be between a key column and a resolvable expression".into()
         }
-        Expression::Like { value, .. } if !matches!(**value, Expression::Column(_)) => {
-            Err(needs_scan("Like condition must be between strings".into()))
-        }
-        _ => Ok(()),
-    }
+        Expression::Comparison { .. } => "A comparison must directly reference a key column".into(),
+        Expression::Like { .. } => "Like condition must be between strings".into(),
+        other => format!("Unsupported expression in WHERE clause: {}", bare(other)),
+    })
 }
 
 /// `column operator constant`, turned round when the constant stands first.
@@ -158,6 +191,12 @@ fn flipped(operator: ComparisonOperator) -> ComparisonOperator {
         ComparisonOperator::GreaterThanOrEqual => ComparisonOperator::LessThanOrEqual,
         same => same,
     }
+}
+
+/// Whether an operator bounds a window's start or end.
+fn is_bound(operator: ComparisonOperator) -> bool {
+    use ComparisonOperator::{Equal, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual};
+    matches!(operator, Equal | GreaterThan | GreaterThanOrEqual | LessThan | LessThanOrEqual)
 }
 
 /// Takes a bound in; one that is no number stays a matter of the filter.

@@ -89,7 +89,8 @@ impl Planner<'_> {
             Target::Client => None,
         };
         show_sources(&mut shown_query, &scope);
-        let (mut root, schema) = self.project(keyed, &items, &scope, sink)?;
+        let marked = query.emit.is_none() && scope.sources[0].source.is_table();
+        let (mut root, schema) = self.project(keyed, &items, &scope, sink, marked)?;
         prune(&mut root);
         let leftmost = scope.sources[0].source.clone();
         Ok(Planned { kind: root.kind(), root, schema, window, query: shown_query, leftmost, states })

@@ -42,8 +42,12 @@ fn session<'a>(catalog: &'a Catalog, settings: &'a Settings) -> Session<'a> {
 }
 
 fn decided(text: &str) -> Result<Decision> {
+    decided_with(text, &[])
+}
+
+fn decided_with(text: &str, settings: &[(&str, &str)]) -> Result<Decision> {
     let catalog = catalog();
-    let settings = Settings::default();
+    let settings: Settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut found = parse(text, &mut Variables::default(), &Limits::STANDARD)?;
     decide(&session(&catalog, &settings), &found.remove(0))
 }
@@ -168,6 +172,49 @@ fn pull_queries_look_keys_up() {
 }
 
 #[test]
+fn pull_queries_can_be_switched_off() {
+    let cases = [
+        (Settings::PULL, "SELECT * FROM agg;", "Pull queries are disabled. See https://cnfl.io/queries"),
+        (Settings::PULL_STREAM, "SELECT * FROM s;", "Pull queries on streams are disabled. To create a push query on the stream, add EMIT CHANGES to the end."),
+        (Settings::PULL_LIMIT, "SELECT * FROM agg LIMIT 1;", "LIMIT clause in pull queries is currently disabled."),
+        (Settings::TABLE_SCAN, "SELECT * FROM agg;", "Query requires table scan to be enabled."),
+    ];
+    for (setting, text, expected) in cases {
+        let message = decided_with(text, &[(setting, "false")]).unwrap_err().message;
+        assert!(message.starts_with(expected), "{message}");
+        pulled(text);
+    }
+    decided_with("SELECT * FROM agg;", &[(Settings::PULL_STREAM, "false")]).unwrap();
+}
+
+#[test]
+fn without_scans_nothing_but_comparisons_stands_beside_the_key() {
+    let refused = [
+        ("b = 'x' AND WINDOWSTART != 10", "Unsupported `WINDOWSTART` bounds: NOT_EQUAL. See https://cnfl.io/queries"),
+        ("WINDOWEND IS DISTINCT FROM 10 AND b = 'x'", "Unsupported `WINDOWEND` bounds: IS_DISTINCT_FROM. "),
+        ("b = 'x' AND b LIKE 'x%'", "Like condition must be between strings. "),
+        ("b = 'x' AND n IS NOT NULL", "Unsupported expression in WHERE clause: (N IS NOT NULL). "),
+        ("b = 'x' AND NOT n = 3", "Unsupported expression in WHERE clause: (NOT (N = 3)). "),
+        ("b = 'x' AND n + 1 = 3", "A comparison must directly reference a key column. "),
+        ("b = b", "A comparison must be between a key column and a resolvable expression. "),
+        ("n = 3", "WHERE clause missing key column for disjunct: (N = 3). "),
+    ];
+    for (condition, expected) in refused {
+        let text = format!("SELECT * FROM wagg WHERE {condition};");
+        let message = decided_with(&text, &[(Settings::TABLE_SCAN, "false")]).unwrap_err().message;
+        assert!(message.starts_with(expected), "{condition}: {message}");
+        assert!(message.contains("\n - (optionally) limits the time bounds of the windowed table."), "{message}");
+        // Where scans may be, the same question has an answer.
+        pulled(&text);
+    }
+    for condition in ["b = 'x' AND WINDOWSTART > 10 AND n > 3", "b IN ('x', 'y') AND ROWTIME < 5"] {
+        decided_with(&format!("SELECT * FROM wagg WHERE {condition};"), &[(Settings::TABLE_SCAN, "false")]).unwrap();
+    }
+    // What else is asked of a key's row is a filter, not a reason to read all rows.
+    assert!(matches!(pulled("SELECT * FROM wagg WHERE b = 'x' AND NOT n = 3;").access, Access::Keys(_)));
+}
+
+#[test]
 fn refusals_have_ksqldbs_words() {
     let cases = [
         ("SELECT nope FROM s EMIT CHANGES;", "Line: 1, Col: 8: SELECT column 'NOPE' cannot be resolved."),
@@ -196,6 +243,20 @@ fn refusals_have_ksqldbs_words() {
         ("DROP STREAM s;", "The following streams and/or tables read from this source: [AGG, WAGG]."),
         ("DROP TABLE s;", "Incompatible data source type is STREAM, but statement was DROP TABLE"),
         ("TERMINATE nope;", "Unknown queryId: nope"),
+        ("SELECT *, id FROM s EMIT CHANGES;", "Duplicate value columns found in schema: `ID` INTEGER\n"),
+        ("SELECT a, a FROM agg;", "Duplicate key columns found in schema: `A` INTEGER KEY\n"),
+        ("CREATE TABLE o AS SELECT a, COUNT(*) FROM s GROUP BY a, a;", "Duplicate key columns found in schema: `A` INTEGER KEY"),
+        ("CREATE STREAM o AS SELECT a, id FROM s PARTITION BY a, a;", "Duplicate key columns found in schema: `A` INTEGER KEY"),
+        ("INSERT INTO s SELECT * FROM t;", "Data sink (S) type is KSTREAM but select query result is KTABLE."),
+        ("CREATE STREAM z (a INT);", "Missing required property \"KAFKA_TOPIC\" which has no default value."),
+        (
+            "CREATE STREAM z (a STRING) WITH (kafka_topic='s', value_format='JSON', timestamp='a', timestamp_format='bogus');",
+            "Invalid datetime format for config:TIMESTAMP_FORMAT, reason:Unknown pattern letter: b",
+        ),
+        (
+            "CREATE STREAM z (a INT) WITH (kafka_topic='s', value_format='JSON', retention_ms='x');",
+            "Invalid value x for configuration RETENTION_MS: Not a number of type LONG",
+        ),
         ("CREATE SOURCE CONNECTOR c WITH ('a'='b');", "CREATE CONNECTOR is not supported by this server."),
     ];
     for (text, expected) in cases {
