@@ -4,7 +4,7 @@ use crate::ast::{ColumnRef, Expression, Position, Properties, PropertyValue, Que
 use crate::catalog::With;
 use crate::error::{Result, SqlError};
 use crate::name::Name;
-use crate::plan::{InsertValues, PersistentPlan, Project, QueryId, QueryKind, Sink, Step};
+use crate::plan::{DataSource, InsertValues, PersistentPlan, Project, QueryId, QueryKind, Sink, Step, WindowInfo, WindowType};
 use crate::planner::typing::data_type_of;
 use crate::planner::{Planner, Target};
 use crate::schema::{Column, ROWOFFSET, ROWPARTITION, ROWTIME, Role, Schema};
@@ -36,6 +36,7 @@ impl Planner<'_> {
                 sink.kind, planned.kind
             )));
         }
+        check_windows(planned.window, &sink)?;
         let root = fit(planned.root, &sink.schema)?;
         let mut shown = planned.query;
         shown.emit.get_or_insert(crate::ast::Emit::Changes);
@@ -84,11 +85,16 @@ impl Planner<'_> {
                 values.iter().map(crate::format::bare).collect::<Vec<_>>().join(", ")
             )));
         }
+        let twice = |name: &Name| {
+            SqlError::statement(format!("Failed to insert values into '{target}'. Column {} is given more than once.", name.quoted()))
+        };
         let mut row = InsertValues { target: source.clone(), columns: vec![None; declared.len()], timestamp: None, given: Vec::new() };
         for (name, value) in given.iter().zip(values) {
             let value = self.constant(value)?;
             if name == ROWTIME {
-                row.timestamp = Some(value);
+                if row.timestamp.replace(value).is_some() {
+                    return Err(twice(name));
+                }
                 continue;
             }
             if name == ROWPARTITION || name == ROWOFFSET {
@@ -100,7 +106,9 @@ impl Planner<'_> {
             if matches!(declared[index].role, Role::Headers { .. }) {
                 return Err(SqlError::statement(format!("Cannot insert into HEADER columns: {name}")));
             }
-            row.columns[index] = Some(value);
+            if row.columns[index].replace(value).is_some() {
+                return Err(twice(name));
+            }
             row.given.push(declared[index].name.clone());
         }
         let keyless = |(column, value): (&Column, &Option<Expression>)| column.role == Role::Key && matches!(value, None | Some(Expression::Null));
@@ -135,6 +143,21 @@ fn insert_index(schema: &Schema, name: &Name) -> Option<usize> {
         (Some((index, _)), None) if *name == "ROWKEY" => Some(index),
         _ => None,
     }
+}
+
+/// A key with a window's bounds behind it cannot be read as one without, nor one of a session as one of fixed length.
+fn check_windows(result: Option<WindowInfo>, sink: &DataSource) -> Result<()> {
+    let session = |window: WindowInfo| window.window_type == WindowType::Session;
+    if result.map(session) == sink.window.map(session) {
+        return Ok(());
+    }
+    let words = |window: Option<WindowInfo>| window.map_or("not windowed".to_string(), |window| format!("{} windowed", window.window_type));
+    Err(SqlError::statement(format!(
+        "Incompatible windows between results and sink.\nResult is {}\nSink {} is {}",
+        words(result),
+        sink.name.quoted(),
+        words(sink.window)
+    )))
 }
 
 /// Makes a result fit a sink: the same columns by name and role, types that widen.

@@ -7,6 +7,7 @@ use crate::plan::{Join, JoinColumn, JoinForm, PartitionBy, SourceKind, Step, Win
 use crate::planner::Planner;
 use crate::planner::column_refs::as_column;
 use crate::planner::join_tree::{Condition, kind_words};
+use crate::planner::partition_by::fixed_key;
 use crate::planner::project::{KeyColumn, KeyOrigin, Keyed};
 use crate::planner::scope::{Scope, qualified};
 use crate::planner::windows::millis;
@@ -332,6 +333,10 @@ fn check_foreign_key(
     index: usize,
 ) -> Result<()> {
     if index > 1 {
+        // The key of a source is no foreign key, even where the joins before have given the rows another one.
+        if is_lone_key(&condition.left, scope) {
+            return Err(fixed_key(left, std::slice::from_ref(&condition.left), scope));
+        }
         return Err(SqlError::statement(format!(
             "Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. Got {}.",
             condition.text
@@ -347,6 +352,12 @@ fn check_foreign_key(
             Err(unsupported_kind(clause.kind, "foreign-key table-table", &condition.left_source, &scope.sources[index].alias))
         }
     }
+}
+
+fn is_lone_key(expression: &Expression, scope: &Scope) -> bool {
+    let Some(column) = as_column(expression) else { return false };
+    let source = column.source.as_ref().and_then(|source| scope.source(source));
+    source.is_some_and(|source| source.keys().count() == 1 && source.keys().all(|key| key.name == column.name))
 }
 
 fn unsupported_kind(kind: JoinKind, of: &str, left: &Name, right: &Name) -> SqlError {

@@ -107,7 +107,7 @@ impl Planner<'_> {
 }
 
 /// A table's rows are found by their key, which therefore stays.
-fn fixed_key(keyed: &Keyed, expressions: &[Expression], scope: &Scope) -> SqlError {
+pub(crate) fn fixed_key(keyed: &Keyed, expressions: &[Expression], scope: &Scope) -> SqlError {
     let why = match keyed.keys.as_slice() {
         [key] => {
             let wanted: Vec<String> = expressions.iter().map(|expression| scope.row(expression).map_or_else(|_| bare(expression), |row| bare(&row))).collect();

@@ -243,6 +243,12 @@ fn refusals_have_ksqldbs_words() {
         ("DROP STREAM s;", "The following streams and/or tables read from this source: [AGG, WAGG]."),
         ("DROP TABLE s;", "Incompatible data source type is STREAM, but statement was DROP TABLE"),
         ("TERMINATE nope;", "Unknown queryId: nope"),
+        ("INSERT INTO w SELECT b AS k, a AS v FROM s PARTITION BY b;", "Result is not windowed\nSink `W` is TUMBLING windowed"),
+        ("INSERT INTO s2 (id, a, a) VALUES (1, 2, 3);", "Failed to insert values into 'S2'. Column `A` is given more than once."),
+        (
+            "CREATE TABLE o AS SELECT * FROM t FULL JOIN t2 ON t.id = t2.tid JOIN agg ON t.id = agg.a;",
+            "Cannot repartition a TABLE source. If this is a join, make sure that the criteria uses the TABLE's key column ROWKEY instead of [T_ID]",
+        ),
         ("SELECT *, id FROM s EMIT CHANGES;", "Duplicate value columns found in schema: `ID` INTEGER\n"),
         ("SELECT a, a FROM agg;", "Duplicate key columns found in schema: `A` INTEGER KEY\n"),
         ("CREATE TABLE o AS SELECT a, COUNT(*) FROM s GROUP BY a, a;", "Duplicate key columns found in schema: `A` INTEGER KEY"),
