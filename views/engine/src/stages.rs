@@ -5,7 +5,8 @@
 //! of higher numbers only.
 
 use millrace_sql::ast::Expression;
-use millrace_sql::plan::{DataSource, JoinForm, Step};
+use millrace_sql::plan::{DataSource, FormatInfo, JoinForm, PersistentPlan, Step};
+use millrace_sql::schema::Column;
 
 /// A place where rows move: what the step gives goes to the partition of its key.
 #[derive(Clone, Copy, Debug)]
@@ -17,25 +18,31 @@ pub struct Crossing<'a> {
     /// As in the name of its topic.
     pub name: &'static str,
     /// A source that the stage behind reads too: rows must come to the partitions in which its producers put the same keys, so
-    /// they are written in its format.
+    /// keys are written as its are. Where groups alone are behind, it is the sink: a task keeps the groups of one of its partitions.
     pub meets: Option<&'a DataSource>,
 }
 
 impl PartialEq for Crossing<'_> {
-    /// The same rows cross, whichever query asks for them.
+    /// The same rows cross with the same keys, whichever query asks for them.
     fn eq(&self, other: &Crossing<'_>) -> bool {
-        self.step == other.step && self.group_by == other.group_by && self.meets == other.meets
+        self.step == other.step && self.group_by == other.group_by && self.keys() == other.keys()
     }
 }
 
 impl Crossing<'_> {
+    /// How keys are written.
+    fn keys(&self) -> Option<(&FormatInfo, Vec<&Column>)> {
+        self.meets.map(|meets| (&meets.key_format, meets.schema.keys().collect()))
+    }
+
     pub(crate) fn is_of(&self, step: &Step) -> bool {
         std::ptr::eq(self.step, step)
     }
 }
 
 /// All crossings of a plan; nothing where rows meet in a way that only one task over all partitions can follow.
-pub fn crossings(root: &Step) -> Option<Vec<Crossing<'_>>> {
+pub fn crossings(plan: &PersistentPlan) -> Option<Vec<Crossing<'_>>> {
+    let root = &plan.root;
     let mut found = Vec::new();
     if !walk(root, None, &mut found) {
         return None;
@@ -44,7 +51,7 @@ pub fn crossings(root: &Step) -> Option<Vec<Crossing<'_>>> {
         let step = if stage == 0 { root } else { found[stage - 1].step };
         let (mut sources, mut read) = (Vec::new(), Vec::new());
         gather(step, true, &found, &mut sources, &mut read);
-        let meets = sources.first().copied();
+        let meets = sources.first().copied().or_else(|| (stage == 0 && keeps_groups(root)).then_some(&*plan.sink.source));
         // Equal keys in two formats lie in partitions that have nothing to do with each other.
         if sources.iter().any(|source| meets.is_some_and(|first| first.key_format != source.key_format)) {
             return None;
@@ -52,6 +59,15 @@ pub fn crossings(root: &Step) -> Option<Vec<Crossing<'_>>> {
         read.into_iter().for_each(|at| found[at].meets = meets);
     }
     Some(found)
+}
+
+/// Whether a result's rows are groups: their keys are then those that rows moved by.
+fn keeps_groups(step: &Step) -> bool {
+    match step {
+        Step::Aggregate(_) => true,
+        Step::Project(_) | Step::Filter(_) | Step::Suppress(_) => step.inputs().into_iter().all(keeps_groups),
+        _ => false,
+    }
 }
 
 /// `needed`: a step above keeps state by the key of what comes from here, under this name.

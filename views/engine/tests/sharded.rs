@@ -108,7 +108,7 @@ impl Sharded<'_> {
 }
 
 fn sharded(plan: &Arc<PersistentPlan>, inputs: &[(String, i32, Input)], partitions: i32, moves_at: usize) -> Rows {
-    let found = crossings(&plan.root).unwrap();
+    let found = crossings(plan).unwrap();
     assert_eq!(found.len(), moves_at);
     let topics: Vec<Arc<str>> = (0..found.len()).map(|at| Arc::from(format!("moved-{at}"))).collect();
     let moves = millrace_engine::Moves { crossings: &found, topics: &topics };
@@ -164,5 +164,38 @@ proptest! {
 fn a_foreign_key_is_followed_by_one_task_alone() {
     let text = "CREATE TABLE U (K INT PRIMARY KEY, V BIGINT) WITH (KAFKA_TOPIC='u', VALUE_FORMAT='JSON');
         CREATE TABLE O AS SELECT U.K, T.W FROM U JOIN T ON CAST(U.V AS INT) = T.K;";
-    assert!(crossings(&plan(&format!("{SOURCES}{text}")).root).is_none());
+    assert!(crossings(&plan(&format!("{SOURCES}{text}"))).is_none());
+}
+
+#[test]
+fn a_group_moves_by_the_key_that_it_has_in_the_sink() {
+    let queries = [
+        "CREATE TABLE O AS SELECT V, COUNT(*) AS N FROM S GROUP BY V;",
+        "CREATE TABLE O WITH (KEY_FORMAT='JSON') AS SELECT V, K, COUNT(*) AS N FROM S GROUP BY V, K HAVING COUNT(*) > 0;",
+        "CREATE TABLE O WITH (KEY_FORMAT='DELIMITED') AS SELECT W AS Y, V AS X, SUM(K) AS N FROM T GROUP BY W, V;",
+        "CREATE TABLE O AS SELECT T.W, COUNT(*) AS N FROM S JOIN T ON S.K = T.K GROUP BY T.W;",
+    ];
+    for text in queries {
+        let plan = plan(&format!("{SOURCES}{text}"));
+        let found = crossings(&plan).unwrap();
+        let topics: Vec<Arc<str>> = vec![Arc::from("moved")];
+        let moves = millrace_engine::Moves { crossings: &found, topics: &topics };
+        let mut moving = Task::open(common::with_settings(|settings| Query::crossing(0, moves, settings)), MemoryStore::new()).unwrap();
+        let mut keeping = Task::open(common::with_settings(|settings| Query::last_stage(&plan, moves, settings)), MemoryStore::new()).unwrap();
+        let mut kept = 0;
+        for (at, table) in [(0, true), (1, false)] {
+            let input = Input { table, key: 3, value: Some((Some(4), 5)), partition: 0 };
+            let read = inputs_of(found[0].step, &found).topics;
+            let Some(topic) = read.iter().find(|topic| **topic == if table { "t" } else { "s" }) else { continue };
+            for moved in moving.feed(&record(topic, 0, at, &input), 0).unwrap().records {
+                let moved = InputRecord {
+                    topic: topics[0].clone(), partition: 0, offset: kept, timestamp: 0, key: moved.key, value: moved.value, headers: moved.headers,
+                };
+                let rows = keeping.feed(&moved, 0).unwrap().records;
+                assert!(rows.iter().all(|row| row.key == moved.key), "{text}: {:?} {rows:?}", moved.key);
+                kept += rows.len() as i64;
+            }
+        }
+        assert!(kept > 0, "{text}");
+    }
 }

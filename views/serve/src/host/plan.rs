@@ -23,10 +23,10 @@ impl<'a> Layout<'a> {
     /// As the command says that the query was made.
     pub fn of(plan: &'a PersistentPlan, command: &Command) -> Result<Layout<'a>, Failed> {
         if !command.sharded {
-            let apart = crossings(&plan.root).is_some_and(|crossings| crossings.is_empty()) && !moves_rows(&plan.root);
+            let apart = crossings(plan).is_some_and(|crossings| crossings.is_empty()) && !moves_rows(&plan.root);
             return Ok(if apart { Layout::PerPartition(Vec::new()) } else { Layout::OneTask });
         }
-        match crossings(&plan.root) {
+        match crossings(plan) {
             Some(crossings) if crossings.len() == command.repartitions.len() => Ok(Layout::PerPartition(crossings)),
             _ => Err(Failed::trouble("the query's stages are not those that it was made with: drop it and create it again")),
         }

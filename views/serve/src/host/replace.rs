@@ -31,7 +31,7 @@ impl Views {
             Layout::OneTask => Vec::new(),
             Layout::PerPartition(crossings) => crossings,
         };
-        let ours = if command.sharded { millrace_engine::crossings(&new.root).unwrap_or_default() } else { Vec::new() };
+        let ours = if command.sharded { millrace_engine::crossings(new).unwrap_or_default() } else { Vec::new() };
         if ours == theirs {
             command.repartitions = before.repartitions.clone();
             self.stop_query_alone(&old.id).await;

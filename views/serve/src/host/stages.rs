@@ -45,7 +45,7 @@ pub struct Stage<'a> {
 impl Views {
     /// The stages that a new query needs, and whether it is spread over tasks at all.
     pub(super) async fn spread(&self, plan: &PersistentPlan, settings: &Settings, start: &[(String, i32, i64)]) -> Result<(bool, Vec<Repartition>), Failed> {
-        let Some(crossings) = millrace_engine::crossings(&plan.root) else { return Ok((false, Vec::new())) };
+        let Some(crossings) = millrace_engine::crossings(plan) else { return Ok((false, Vec::new())) };
         if crossings.is_empty() {
             return Ok((true, Vec::new()));
         }
@@ -99,7 +99,7 @@ impl Views {
         catalog.queries().filter(|query| !query.paused).find_map(|query| {
             let command = starts.get(&query.plan.id)?;
             let same_settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).eq(command.properties.clone());
-            let theirs = millrace_engine::crossings(&query.plan.root)?;
+            let theirs = millrace_engine::crossings(&query.plan)?;
             if !same_settings || theirs.len() != command.repartitions.len() {
                 return None;
             }

@@ -1,5 +1,7 @@
 //! INSERT INTO: of a query's results, and of constants.
 
+use std::sync::Arc;
+
 use crate::ast::{ColumnRef, Expression, Position, Properties, PropertyValue, Query};
 use crate::catalog::With;
 use crate::error::{Result, SqlError};
@@ -45,7 +47,9 @@ impl Planner<'_> {
             Some(PropertyValue::String(id)) => self.named_query(id)?,
             _ => self.catalog.next_query_id(QueryKind::Insert, false, target),
         };
-        let sink = Sink { source: sink, partitions: None, replicas: None, retention_ms: None, cleanup_policy: None };
+        // WITH (TIMESTAMP=..) of the sink is for its readers: a record keeps the time of the row that made it.
+        let source = Arc::new(DataSource { timestamp: None, ..(*sink).clone() });
+        let sink = Sink { source, partitions: None, replicas: None, retention_ms: None, cleanup_policy: None };
         Ok(PersistentPlan { id, kind: QueryKind::Insert, statement, root, sink })
     }
 

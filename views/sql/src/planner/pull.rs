@@ -21,6 +21,9 @@ impl Planner<'_> {
         check_pseudo_columns(query)?;
         let planned = self.plan_query(query, Target::Client)?;
         check_queryable(&source)?;
+        if source.is_table() && !planned.states.is_empty() {
+            return Err(SqlError::statement(format!("Pull queries don't support aggregate functions. {SEE}")));
+        }
         let scope = Scope::of(self, query)?;
         let access = match &query.filter {
             Some(filter) if source.is_table() => {

@@ -24,6 +24,7 @@ const SOURCES: &str = "
     CREATE TABLE t (id INT PRIMARY KEY, name STRING, fk INT) WITH (kafka_topic='t', value_format='JSON');
     CREATE TABLE t2 (tid INT PRIMARY KEY, v STRING) WITH (kafka_topic='t2', value_format='JSON');
     CREATE STREAM w (k STRING KEY, v INT) WITH (kafka_topic='w', value_format='JSON', window_type='tumbling', window_size='1 minute');
+    CREATE STREAM timed (id INT KEY, a BIGINT) WITH (kafka_topic='timed', value_format='JSON', timestamp='a');
     CREATE TABLE agg AS SELECT a, COUNT(*) AS n FROM s GROUP BY a;
     CREATE TABLE wagg AS SELECT b, COUNT(*) AS n FROM s WINDOW TUMBLING (SIZE 1 MINUTE) GROUP BY b;
 ";
@@ -135,6 +136,13 @@ fn a_joins_sides_meet_on_its_key() {
 fn a_key_that_is_joined_on_is_not_moved() {
     let plan = started("CREATE STREAM o AS SELECT s.id, s.b, d FROM s JOIN s2 WITHIN 1 HOUR GRACE PERIOD 1 MINUTE ON s.id = s2.id;");
     assert_eq!(shape(&plan.root), "project[S_ID B D] <- join[ROWKEY S_B S2_D] <- source[S_ID S_B] & source[S2_ID S2_D]");
+}
+
+#[test]
+fn inserted_rows_keep_their_time() {
+    let plan = started("INSERT INTO timed SELECT id, CAST(a AS BIGINT) AS a FROM s;");
+    assert_eq!(plan.sink.source.timestamp, None);
+    assert!(started("CREATE STREAM o WITH (timestamp='a') AS SELECT * FROM timed;").sink.source.timestamp.is_some());
 }
 
 #[test]
@@ -250,6 +258,7 @@ fn refusals_have_ksqldbs_words() {
             "Cannot repartition a TABLE source. If this is a join, make sure that the criteria uses the TABLE's key column ROWKEY instead of [T_ID]",
         ),
         ("SELECT *, id FROM s EMIT CHANGES;", "Duplicate value columns found in schema: `ID` INTEGER\n"),
+        ("SELECT SUM(n) FROM agg;", "Pull queries don't support aggregate functions. See https://cnfl.io/queries"),
         ("SELECT a, a FROM agg;", "Duplicate key columns found in schema: `A` INTEGER KEY\n"),
         ("CREATE TABLE o AS SELECT a, COUNT(*) FROM s GROUP BY a, a;", "Duplicate key columns found in schema: `A` INTEGER KEY"),
         ("CREATE STREAM o AS SELECT a, id FROM s PARTITION BY a, a;", "Duplicate key columns found in schema: `A` INTEGER KEY"),
