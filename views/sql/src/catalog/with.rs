@@ -221,7 +221,6 @@ impl<'a> With<'a> {
         self.text("TIMESTAMP_FORMAT")
     }
 
-
     pub(crate) fn window(&self) -> Result<Option<WindowInfo>> {
         let size = self.text("WINDOW_SIZE");
         let Some(window_type) = self.text("WINDOW_TYPE") else {
