@@ -172,7 +172,7 @@ pub fn parse_boolean_exact(text: &str) -> Option<bool> {
     }
 }
 
-/// Java's `Double.parseDouble` without hexadecimal: digits, `NaN`, `Infinity`, an optional `d` or `f` behind.
+/// Java's `Double.parseDouble` without hexadecimal and without a type's letter behind: digits, `NaN`, `Infinity`.
 pub fn parse_double(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     match unsigned {
@@ -180,9 +180,8 @@ pub fn parse_double(text: &str) -> Option<f64> {
         "Infinity" => return Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),
         _ => {}
     }
-    let digits = text.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(text);
-    let plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
-    if plain { digits.parse().ok() } else { None }
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
+    if plain { text.parse().ok() } else { None }
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

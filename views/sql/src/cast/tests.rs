@@ -49,6 +49,7 @@ fn what_does_not_fit_is_an_error() {
         ("2147483648".into(), String, Integer),
         ("1_000".into(), String, Double),
         ("inf".into(), String, Double),
+        ("1.5d".into(), String, Double),
         ("x".into(), String, Timestamp),
         ("!".into(), String, Bytes),
         (Value::Double(f64::INFINITY), Double, decimal(9, 2)),
