@@ -49,6 +49,10 @@ pub struct Repartition {
     pub producer: i64,
     /// Where its inputs begin.
     pub start: Vec<(String, i32, i64)>,
+    /// Whether groups move by the key that they have in the sink. Before there was this word they moved by one of our own, and lie
+    /// in other partitions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sink_keys: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +88,7 @@ mod tests {
         command.producer = Some(7);
         command.start = vec![("t".into(), 0, 12)];
         command.sharded = true;
-        let repartition = Repartition { id: "Q-1-0".into(), topic: "r".into(), partitions: 3, producer: 9, start: command.start.clone() };
+        let repartition = Repartition { id: "Q-1-0".into(), topic: "r".into(), partitions: 3, producer: 9, start: command.start.clone(), sink_keys: true };
         command.repartitions = vec![repartition];
         assert_eq!(Command::decode(&command.encode()).unwrap(), command);
         command.version = 2;

@@ -9,7 +9,7 @@ use millrace_engine::{Crossing, crossings, inputs_of};
 use millrace_sql::plan::{JoinForm, PersistentPlan, Step};
 
 use crate::Failed;
-use crate::command::Command;
+use crate::command::{Command, Repartition};
 
 /// How a persistent query's tasks are laid out.
 pub enum Layout<'a> {
@@ -27,10 +27,23 @@ impl<'a> Layout<'a> {
             return Ok(if apart { Layout::PerPartition(Vec::new()) } else { Layout::OneTask });
         }
         match crossings(plan) {
-            Some(crossings) if crossings.len() == command.repartitions.len() => Ok(Layout::PerPartition(crossings)),
+            Some(crossings) if crossings.len() == command.repartitions.len() => {
+                Ok(Layout::PerPartition(as_made(crossings, plan, &command.repartitions)))
+            }
             _ => Err(Failed::trouble("the query's stages are not those that it was made with: drop it and create it again")),
         }
     }
+}
+
+/// The crossings with the keys that their topics were made for.
+pub fn as_made<'a>(mut crossings: Vec<Crossing<'a>>, plan: &PersistentPlan, made: &[Repartition]) -> Vec<Crossing<'a>> {
+    for (crossing, made) in crossings.iter_mut().zip(made) {
+        let by_sink = crossing.meets.is_some_and(|meets| std::ptr::eq(meets, &*plan.sink.source));
+        if by_sink && !made.sink_keys {
+            crossing.meets = None;
+        }
+    }
+    crossings
 }
 
 /// The topics that a query reads as tables.
@@ -69,4 +82,51 @@ pub fn crossing_partitions<'a>(root: &'a Step, crossings: &[Crossing<'a>], topic
     let stages: Vec<&Step> = std::iter::once(root).chain(crossings.iter().map(|crossing| crossing.step)).collect();
     let reader = |at: usize| stages.iter().find(|step| inputs_of(step, crossings).crossings.contains(&at));
     (0..crossings.len()).map(|at| reader(at).map_or(1, |step| partitions_of(step, crossings, topic_partitions))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_sql::catalog::{Catalog, Effect, NoSchemas, Session, Settings, Topics, decide};
+    use millrace_sql::functions::Registry;
+    use millrace_sql::parser::{Limits, Variables, parse};
+
+    use super::*;
+
+    struct FourPartitions;
+
+    impl Topics for FourPartitions {
+        fn partitions(&self, _: &str) -> Option<i32> {
+            Some(4)
+        }
+    }
+
+    fn plan(sql: &str) -> Arc<PersistentPlan> {
+        let (mut catalog, settings) = (Catalog::default(), Settings::default());
+        let mut last = None;
+        for located in parse(sql, &mut Variables::default(), &Limits::STANDARD).unwrap() {
+            let session = Session { catalog: &catalog, topics: &FourPartitions, schemas: &NoSchemas, settings: &settings, functions: Registry::builtin() };
+            let effect = decide(&session, &located).unwrap().effect;
+            catalog.apply(&effect);
+            last = Some(effect);
+        }
+        match last {
+            Some(Effect::StartQuery { plan, .. }) => plan,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn groups_go_on_moving_by_the_keys_that_their_topic_was_made_for() {
+        let plan = plan(
+            "CREATE STREAM s (k INT KEY, v INT) WITH (kafka_topic='s', value_format='JSON');
+             CREATE TABLE t AS SELECT v, COUNT(*) AS n FROM s GROUP BY v;",
+        );
+        let made = |sink_keys| Repartition { id: "r".into(), topic: "r".into(), partitions: 4, producer: 1, start: Vec::new(), sink_keys };
+        let meets = |made: Repartition| as_made(crossings(&plan).unwrap(), &plan, &[made])[0].meets.map(|source| source.name.to_string());
+        assert_eq!(meets(made(true)).as_deref(), Some("T"));
+        assert_eq!(meets(made(false)), None);
+        // A command of before there was the word.
+        let old = r#"{"id":"r","topic":"r","partitions":4,"producer":1,"start":[]}"#;
+        assert_eq!(meets(serde_json::from_str(old).unwrap()), None);
+    }
 }

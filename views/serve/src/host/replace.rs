@@ -14,7 +14,7 @@ use crate::Failed;
 use crate::command::{Command, Repartition};
 use crate::host::Views;
 use crate::host::follow::Passed;
-use crate::host::plan::Layout;
+use crate::host::plan::{Layout, as_made};
 
 /// How long the old query may take to read what its own stages have written.
 const REST_WITHIN: Duration = Duration::from_secs(20);
@@ -31,7 +31,7 @@ impl Views {
             Layout::OneTask => Vec::new(),
             Layout::PerPartition(crossings) => crossings,
         };
-        let ours = if command.sharded { millrace_engine::crossings(new).unwrap_or_default() } else { Vec::new() };
+        let ours = if command.sharded { as_made(millrace_engine::crossings(new).unwrap_or_default(), new, &before.repartitions) } else { Vec::new() };
         if ours == theirs {
             command.repartitions = before.repartitions.clone();
             self.stop_query_alone(&old.id).await;
@@ -60,7 +60,8 @@ impl Views {
         let late = cut.iter().filter(|(input, _)| known.start.iter().all(|(topic, partition, _)| **topic != *input.topic || *partition != input.partition));
         let late: Vec<_> = late.map(|(input, next)| (input.topic.to_string(), input.partition, next)).collect();
         start.extend(late);
-        self.new_repartition(&new.id, at, crossing, known.partitions, start).await
+        let made = self.new_repartition(&new.id, at, crossing, known.partitions, start).await?;
+        Ok(Repartition { sink_keys: known.sink_keys, ..made })
     }
 
     pub(super) async fn stop_query_alone(&self, id: &QueryId) {

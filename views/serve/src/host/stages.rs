@@ -15,7 +15,7 @@ use crate::command::{Command, Repartition};
 use crate::host::Views;
 use crate::host::follow::{Passed, TaskSpec};
 use crate::host::names::{repartition_topic, safe, schedule_topic};
-use crate::host::plan::crossing_partitions;
+use crate::host::plan::{Layout, crossing_partitions};
 use crate::run::Cell;
 
 /// How many producer ids a stage may use: one per task.
@@ -85,6 +85,7 @@ impl Views {
             partitions,
             producer: self.producers().await?,
             start,
+            sink_keys: true,
         })
     }
 
@@ -99,7 +100,7 @@ impl Views {
         catalog.queries().filter(|query| !query.paused).find_map(|query| {
             let command = starts.get(&query.plan.id)?;
             let same_settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).eq(command.properties.clone());
-            let theirs = millrace_engine::crossings(&query.plan)?;
+            let Ok(Layout::PerPartition(theirs)) = Layout::of(&query.plan, command) else { return None };
             if !same_settings || theirs.len() != command.repartitions.len() {
                 return None;
             }
