@@ -15,6 +15,7 @@
 //! * A subscription hands a change over only with a cut behind it, so what it resumes from is what the caller has seen.
 //! * A call answers within its timeout or fails; a subscription has none, and ends only for a reason.
 mod answer;
+mod backoff;
 mod cut;
 mod error;
 mod look;

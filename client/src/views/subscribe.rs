@@ -8,11 +8,9 @@ use millrace_proto::subscribe_response;
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Request, Streaming};
 
+use crate::views::backoff::Backoff;
 use crate::views::{Change, Column, Cut, Result, Row, Value, Views, ViewsError};
 
-/// Between two attempts to resume, doubled up to the second.
-const PAUSE: Duration = Duration::from_millis(20);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long the node may be away.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -172,7 +170,7 @@ impl Subscription {
 
     async fn reconnect(&mut self) -> Result<()> {
         let until = Instant::now() + self.patience;
-        let mut pause = PAUSE;
+        let mut pauses = Backoff::new();
         loop {
             match self.connect().await {
                 Ok(()) => {
@@ -180,8 +178,8 @@ impl Subscription {
                     return Ok(());
                 }
                 Err(error) if error.is_retriable() && Instant::now() < until => {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
+                    // Not beyond the patience: the last attempt is at its end.
+                    sleep(pauses.next().min(until.saturating_duration_since(Instant::now()))).await;
                 }
                 Err(error) => return Err(error),
             }
