@@ -9,8 +9,8 @@ use crate::views::{Result, ViewsError};
 use crate::{Delivered, TopicPartition};
 
 /// For each input partition the offset of the next record that is not in the state. Two answers with the same cut are
-/// answers from the same state. As text: `topic-0@17,topic-1@4`; a subscription's names the log too, `topic-0@17#5`, so that a
-/// resumption is refused once the topic was deleted and made again.
+/// answers from the same state. As text: `topic-0@17#5,topic-1@4#6`, where the last number names the log: once
+/// the topic was deleted and made again, the cut is refused. A cut of what was produced names no log: `topic-0@17`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cut(BTreeMap<TopicPartition, At>);
 

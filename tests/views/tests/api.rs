@@ -268,6 +268,46 @@ fn describe_says_how_far_a_view_has_come() {
     });
 }
 
+/// A cut is of logs, not of names: one that speaks of a topic that is gone is refused by whatever bears its name now, not read as
+/// if it spoke of that.
+#[test]
+fn a_cut_of_a_topic_that_was_made_anew_is_refused_by_look_ups() {
+    let broker = broker("anew-cuts");
+    run(async {
+        let (views, producer) = (views(&broker), producer(&broker).await);
+        views.execute(COUNTED).await.unwrap();
+        let written = write(&producer, "src", [record("a", "{\"n\":1}"), record("b", "{\"n\":1}")]).await;
+        let inserted = views.execute("INSERT INTO src (k, n) VALUES ('c', 1);").await.unwrap().remove(0).written.expect("it says where");
+        let mut cuts = vec![
+            ("insert", inserted),
+            ("get", views.get("by_key", "a").at_or_after(&written).await.unwrap().cut),
+            ("batch", views.batch_get("by_key", ["a", "b"]).at_or_after(&written).await.unwrap().cut),
+            ("scan", views.scan("by_key").at_or_after(&written).await.unwrap().cut),
+            ("query", views.query("SELECT * FROM by_key;").at_or_after(&written).await.unwrap().cut),
+            ("stream", views.query("SELECT * FROM src;").await.unwrap().cut),
+            ("describe", views.describe("by_key").await.unwrap().end),
+        ];
+        for (what, cut) in &mut cuts {
+            assert!(cut.to_string().split(',').all(|position| position.contains('#')), "{what} names no log: {cut}");
+            *cut = cut.to_string().parse().expect("it is kept as text");
+            views.get("by_key", "a").at_or_after(&*cut).await.expect("the log is there");
+        }
+        views.execute("DROP TABLE by_key; DROP STREAM src DELETE TOPIC;").await.unwrap();
+        views.execute(COUNTED).await.unwrap();
+        let now = write(&producer, "src", (0..40).map(|number| record(&format!("k{number}"), "{\"n\":2}"))).await;
+        views.scan("by_key").at_or_after(&now).await.unwrap();
+        for (what, cut) in &cuts {
+            let said = refused(views.get("by_key", "a").at_or_after(cut).await, Code::OutOfRange, "CUT_NOT_KEPT");
+            assert!(said.contains("made again"), "{what}: {said}");
+            refused(views.batch_get("by_key", ["a"]).at_or_after(cut).await, Code::OutOfRange, "CUT_NOT_KEPT");
+            refused(views.scan("by_key").at_or_after(cut).await, Code::OutOfRange, "CUT_NOT_KEPT");
+            refused(views.query("SELECT * FROM by_key;").at_or_after(cut).await, Code::OutOfRange, "CUT_NOT_KEPT");
+            let subscribed = views.subscribe("SELECT * FROM src EMIT CHANGES;").behind(cut).patience(Duration::ZERO).open().await;
+            refused(subscribed.map(|_| ()), Code::OutOfRange, "CUT_NOT_KEPT");
+        }
+    });
+}
+
 /// The state is told from one place, on every face: a query whose stage cannot go on does not run, and waiting for it ends.
 #[test]
 fn a_query_whose_stage_failed_is_in_error_everywhere() {

@@ -19,5 +19,5 @@ pub use millrace_engine::state::InputId;
 pub use command::Command;
 pub use host::{Failed, Outcome, Views};
 pub use outside::{Answer, Consumers, Outside, Refused, TopicSummary};
-pub use pull::PullAnswer;
+pub use pull::{PullAnswer, Seen};
 pub use push::{Ended, From, PushBatch, Subscription};

@@ -2,7 +2,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use millrace_engine::state::{Cut, Store, Stored, after_prefix, encode_values};
+use millrace_engine::state::{Cut, InputId, Store, Stored, after_prefix, encode_values};
+use millrace_shard::GroupId;
 use millrace_sql::expr::{EvalContext, Expr};
 use millrace_sql::functions::Registry;
 use millrace_sql::plan::{Access, KeyLookup, PullPlan, SourceColumn, SourceStep, Step};
@@ -20,7 +21,32 @@ pub struct PullAnswer {
     pub schema: Schema,
     /// In the order of `schema`.
     pub rows: Vec<Vec<Value>>,
+    pub seen: Seen,
+}
+
+/// What an answer was read at: a cut, and which log each of its positions is of. The topic may have been deleted and made again
+/// since, and a cut that did not say so would be taken for one of the new records.
+#[derive(Debug, Default)]
+pub struct Seen {
     pub cut: Cut,
+    logs: Vec<(InputId, GroupId)>,
+}
+
+impl Seen {
+    /// Holds one task's state, and adds its place. States are held one after another: no two tasks read the same partition, so
+    /// each one's rows are those of its own part of the cut, whatever the others do meanwhile.
+    fn hold<'a>(&mut self, cell: &'a Cell) -> Result<RwLockReadGuard<'a, ViewStore>, Failed> {
+        let store = cell.store();
+        for (input, next) in store.cut()?.iter() {
+            self.cut.advance(input, next);
+            self.logs.extend(cell.log_of(input).map(|log| (input.clone(), log)));
+        }
+        Ok(store)
+    }
+
+    pub fn log_of(&self, input: &InputId) -> Option<GroupId> {
+        self.logs.iter().find(|(id, _)| id == input).map(|(_, log)| *log)
+    }
 }
 
 /// The plan's filter and projection, ready to run on rows of its source.
@@ -82,14 +108,6 @@ enum Range {
     Between(Vec<u8>, Option<Vec<u8>>),
 }
 
-/// Holds one task's state, and adds its place to the answer's cut. States are held one after another: no two tasks read the
-/// same partition, so each one's rows are those of its own part of the cut, whatever the others do meanwhile.
-fn hold<'a>(cell: &'a Cell, cut: &mut Cut) -> Result<RwLockReadGuard<'a, ViewStore>, Failed> {
-    let store = cell.store();
-    store.cut()?.iter().for_each(|(input, next)| cut.advance(input, next));
-    Ok(store)
-}
-
 pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context: &EvalContext) -> Result<PullAnswer, Failed> {
     let pipeline = Pipeline::compile(&plan.root, functions)?;
     let key_types: Vec<SqlType> = plan.source.schema.keys().map(|column| column.sql_type.clone()).collect();
@@ -97,9 +115,9 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
     let limit = plan.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
     let windowed = plan.source.window.is_some();
     // Rows with the place of the range that they were found by: they come out in the order of the ranges.
-    let (mut rows, mut cut) = (Vec::new(), Cut::default());
+    let (mut rows, mut seen) = (Vec::new(), Seen::default());
     for cell in cells {
-        let store = hold(cell, &mut cut)?;
+        let store = seen.hold(cell)?;
         for (place, range) in ranges.iter().enumerate() {
             let mut taken = 0;
             let mut visit = |stored: &Stored| -> ControlFlow<()> {
@@ -134,7 +152,7 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
     }
     rows.sort_by_key(|(place, _)| *place);
     rows.truncate(limit);
-    Ok(PullAnswer { schema: plan.schema.clone(), rows: rows.into_iter().map(|(_, values)| values).collect(), cut })
+    Ok(PullAnswer { schema: plan.schema.clone(), rows: rows.into_iter().map(|(_, values)| values).collect(), seen })
 }
 
 fn ranges(access: &Access, types: &[SqlType], functions: &Registry, context: &EvalContext) -> Result<Vec<Range>, Failed> {
@@ -160,17 +178,17 @@ fn ranges(access: &Access, types: &[SqlType], functions: &Registry, context: &Ev
 }
 
 /// The rows of one key (several when the view is windowed), for callers that bring typed values.
-pub fn get(cells: &[Arc<Cell>], key: &[Value], windowed: bool) -> Result<(Vec<ViewRow>, Cut), Failed> {
-    let (mut each, cut) = get_many(cells, &[key], windowed)?;
-    Ok((each.pop().unwrap_or_default(), cut))
+pub fn get(cells: &[Arc<Cell>], key: &[Value], windowed: bool) -> Result<(Vec<ViewRow>, Seen), Failed> {
+    let (mut each, seen) = get_many(cells, &[key], windowed)?;
+    Ok((each.pop().unwrap_or_default(), seen))
 }
 
 /// The rows of each key, all of one cut.
-pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: bool) -> Result<(Vec<Vec<ViewRow>>, Cut), Failed> {
+pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: bool) -> Result<(Vec<Vec<ViewRow>>, Seen), Failed> {
     let prefixes: Vec<Vec<u8>> = keys.iter().map(|key| encode_values(key.as_ref())).collect();
-    let (mut each, mut cut) = (vec![Vec::new(); keys.len()], Cut::default());
+    let (mut each, mut seen) = (vec![Vec::new(); keys.len()], Seen::default());
     for cell in cells {
-        let store = hold(cell, &mut cut)?;
+        let store = seen.hold(cell)?;
         for (prefix, rows) in prefixes.iter().zip(&mut each) {
             if windowed {
                 store.scan(RESULT, prefix, after_prefix(prefix).as_deref(), &mut |_, stored| {
@@ -182,16 +200,16 @@ pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: boo
             }
         }
     }
-    Ok((each, cut))
+    Ok((each, seen))
 }
 
 /// Rows between two keys (inclusive; absent is open), in key order, all of one cut.
-pub fn scan(cells: &[Arc<Cell>], from: Option<&[Value]>, to: Option<&[Value]>, limit: usize, windowed: bool) -> Result<(Vec<ViewRow>, Cut), Failed> {
+pub fn scan(cells: &[Arc<Cell>], from: Option<&[Value]>, to: Option<&[Value]>, limit: usize, windowed: bool) -> Result<(Vec<ViewRow>, Seen), Failed> {
     let low = from.map(encode_values).unwrap_or_default();
     let high = to.map(encode_values).and_then(|high| after_prefix(&high));
-    let (mut rows, mut cut) = (Vec::new(), Cut::default());
+    let (mut rows, mut seen) = (Vec::new(), Seen::default());
     for cell in cells {
-        let store = hold(cell, &mut cut)?;
+        let store = seen.hold(cell)?;
         let mut taken = 0;
         store.scan(RESULT, &low, high.as_deref(), &mut |key, stored| {
             rows.push((key.to_vec(), view_row(stored, windowed)));
@@ -201,5 +219,5 @@ pub fn scan(cells: &[Arc<Cell>], from: Option<&[Value]>, to: Option<&[Value]>, l
     }
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     rows.truncate(limit);
-    Ok((rows.into_iter().map(|(_, row)| row).collect(), cut))
+    Ok((rows.into_iter().map(|(_, row)| row).collect(), seen))
 }

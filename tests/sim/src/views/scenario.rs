@@ -398,7 +398,7 @@ impl Run {
             };
             let selected = (0..1_000).find_map(|_| look());
             match selected.ok_or("a pull query waits for nothing")? {
-                Ok(Selected::Rows(answer)) => drop(tables.insert(view.name, (answer.rows.iter().map(|row| as_numbers(row)).collect(), answer.cut))),
+                Ok(Selected::Rows(answer)) => drop(tables.insert(view.name, (answer.rows.iter().map(|row| as_numbers(row)).collect(), answer.seen.cut))),
                 Ok(_) => return Err(format!("{} is no table", view.name)),
                 // It is not declared yet, or starting, or paused.
                 Err(failed) if complete => return Err(format!("{} cannot be read: {failed}", view.name)),

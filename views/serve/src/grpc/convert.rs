@@ -9,6 +9,8 @@ use millrace_sql::value::{MapValue, Value};
 use millrace_proto::value::Kind;
 use millrace_proto::{self as proto};
 
+use crate::pull::Seen;
+
 /// As SQL has it.
 const DECIMAL_DIGITS_MAX: usize = 38;
 
@@ -93,8 +95,8 @@ pub fn columns(schema: &Schema) -> Vec<proto::Column> {
     schema.columns().iter().map(column).collect()
 }
 
-pub fn to_cut(cut: &Cut) -> proto::Cut {
-    named_cut(cut, |_| None)
+pub fn seen_cut(seen: &Seen) -> proto::Cut {
+    named_cut(&seen.cut, |input| seen.log_of(input))
 }
 
 /// With the log that each position is of, as far as that is known.

@@ -12,7 +12,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
 use crate::grpc::answers::{self, Answers};
-use crate::grpc::convert::{columns, from_cut, from_value, literal, to_cut, to_row};
+use crate::grpc::convert::{columns, from_cut, from_value, literal, named_cut, seen_cut, to_row};
 use crate::grpc::error::{invalid, refuse, status, stopped};
 use crate::grpc::{ask, deadline};
 use crate::host::{Executed, Outcome, Selected};
@@ -94,10 +94,10 @@ impl Service {
                 result.message = message.clone();
                 result.query_id = query.as_ref().map(ToString::to_string).unwrap_or_default();
             }
-            Outcome::Inserted { topic, partition, offset } => {
+            Outcome::Inserted { topic, partition, log, offset } => {
                 let table = ask::inserted(topic, *partition, *offset);
                 (result.columns, result.rows) = (table.columns, table.rows);
-                let position = proto::Position { topic: topic.clone(), partition: *partition, offset: offset + 1, log: 0 };
+                let position = proto::Position { topic: topic.clone(), partition: *partition, offset: offset + 1, log: log.map_or(0, |log| log.0) };
                 result.written = Some(proto::Cut { positions: vec![position] });
             }
             Outcome::Session => {}
@@ -167,7 +167,7 @@ impl views_server::Views for Service {
         let cut = self.cut_of("at_or_after", request.at_or_after.as_ref())?;
         deadline::within(&*self.world, given, || self.late(&cut), async {
             let found = self.table(&request.view, &cut).await?;
-            let (mut rows, cut) = pull::get(&found.cells, &found.key("key", &request.key)?, found.windowed()).map_err(status)?;
+            let (mut rows, seen) = pull::get(&found.cells, &found.key("key", &request.key)?, found.windowed()).map_err(status)?;
             if let Some(range) = &request.window_start {
                 rows.retain(|row| {
                     row.window.is_none_or(|window| {
@@ -175,7 +175,7 @@ impl views_server::Views for Service {
                     })
                 });
             }
-            let answer = proto::GetResponse { columns: columns(&found.source.schema), rows: Found::rows(&rows), cut: Some(to_cut(&cut)) };
+            let answer = proto::GetResponse { columns: columns(&found.source.schema), rows: Found::rows(&rows), cut: Some(seen_cut(&seen)) };
             Ok(Response::new(answer))
         })
         .await
@@ -191,9 +191,9 @@ impl views_server::Views for Service {
         deadline::within(&*self.world, given, || self.late(&cut), async {
             let found = self.table(&request.view, &cut).await?;
             let keys = request.keys.iter().map(|key| found.key("keys", &key.values)).collect::<Result<Vec<_>, _>>()?;
-            let (each, cut) = pull::get_many(&found.cells, &keys, found.windowed()).map_err(status)?;
+            let (each, seen) = pull::get_many(&found.cells, &keys, found.windowed()).map_err(status)?;
             let each = each.iter().map(|rows| proto::batch_get_response::Found { rows: Found::rows(rows) }).collect();
-            let answer = proto::BatchGetResponse { columns: columns(&found.source.schema), found: each, cut: Some(to_cut(&cut)) };
+            let answer = proto::BatchGetResponse { columns: columns(&found.source.schema), found: each, cut: Some(seen_cut(&seen)) };
             Ok(Response::new(answer))
         })
         .await
@@ -212,12 +212,12 @@ impl views_server::Views for Service {
             let limit = if request.limit == 0 { usize::MAX } else { request.limit as usize };
             let (columns, windowed, cells) = (columns(&found.source.schema), found.windowed(), found.cells);
             let scan = move || pull::scan(&cells, from.as_deref(), to.as_deref(), limit, windowed);
-            let (rows, cut) = self.views.aside(scan).await.map_err(status)?;
-            Ok((columns, rows, cut))
+            let (rows, seen) = self.views.aside(scan).await.map_err(status)?;
+            Ok((columns, rows, seen))
         });
-        let (columns, rows, cut) = scanned.await?;
+        let (columns, rows, seen) = scanned.await?;
         let rows = rows.into_iter().map(|row| to_row(&row.values, row.window));
-        Ok(Response::new(deadline::until(&*self.world, given, answers::rows(columns, rows, to_cut(&cut)))))
+        Ok(Response::new(deadline::until(&*self.world, given, answers::rows(columns, rows, seen_cut(&seen)))))
     }
 
     type QueryStream = Answers<proto::RowsResponse>;
@@ -234,7 +234,7 @@ impl views_server::Views for Service {
         let answers = match selected.await? {
             Selected::Rows(answer) => {
                 let rows = answer.rows.into_iter().map(|row| to_row(&row, None));
-                answers::rows(columns(&answer.schema), rows, to_cut(&answer.cut))
+                answers::rows(columns(&answer.schema), rows, seen_cut(&answer.seen))
             }
             Selected::Finite(subscription) => answers::finite(subscription),
             Selected::Endless(_) => return Err(invalid("sql", "EMIT CHANGES belongs to Subscribe")),
@@ -277,10 +277,12 @@ impl views_server::Views for Service {
         let cells = self.views.cells_of(&source);
         let queryable = source.is_table() && cells.is_ok();
         let trouble = self.views.trouble_of(&source);
+        let cells = cells.unwrap_or_default();
         let mut cut = Cut::default();
-        for cell in cells.unwrap_or_default() {
+        for cell in &cells {
             cell.progress().cut.iter().for_each(|(input, next)| cut.advance(input, next));
         }
+        let log_of = |input: &InputId| cells.iter().find_map(|cell| cell.log_of(input));
         let ids = |queries: &mut dyn Iterator<Item = &RunningQuery>| queries.map(|query| query.plan.id.to_string()).collect();
         Ok(Response::new(proto::DescribeResponse {
             name: source.name.to_string(),
@@ -293,8 +295,8 @@ impl views_server::Views for Service {
             columns: columns(&source.schema),
             read_by: ids(&mut catalog.readers(&source.name)),
             written_by: ids(&mut catalog.writers(&source.name)),
-            end: Some(to_cut(&self.views.ends_of(&cut))),
-            cut: Some(to_cut(&cut)),
+            end: Some(named_cut(&self.views.ends_of(&cut), |input| self.views.log_of(input))),
+            cut: Some(named_cut(&cut, log_of)),
             trouble,
             queryable,
         }))

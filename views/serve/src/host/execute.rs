@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::lock::MutexGuard;
 use millrace_engine::Query;
+use millrace_shard::{GroupId, Partition};
 use millrace_sql::ast::{Located, QueryRef, Statement};
 use millrace_sql::catalog::{Catalog, Decision, Effect, Explanation, NewTopic, NoSchemas, Session, Settings, Topics, decide};
 use millrace_sql::parser::{RawStatement, Variables, parse_raw, split};
@@ -23,7 +24,7 @@ use crate::{Failed, Refused, insert};
 pub enum Outcome {
     Done { effect: Effect, command: String, message: String, query: Option<QueryId> },
     /// INSERT VALUES: where the record is.
-    Inserted { topic: String, partition: i32, offset: i64 },
+    Inserted { topic: String, partition: i32, log: Option<GroupId>, offset: i64 },
     /// SET, UNSET, DEFINE, UNDEFINE: they hold for the rest of the text.
     Session,
     /// LIST, DESCRIBE, EXPLAIN ..: whoever asked finds the answer in the catalog that the statement saw.
@@ -218,8 +219,10 @@ impl Views {
             Effect::InsertValues(values) => {
                 let record = insert::record_of(values, self.functions, &self.eval_context(settings))?;
                 let topic = &values.target.topic;
-                let (partition, appended) = insert::append(&self.topic(topic)?, &record, self.next_number()).await?;
-                Outcome::Inserted { topic: topic.clone(), partition, offset: appended.base_offset.0 }
+                let partitions = self.topic(topic)?;
+                let (partition, appended) = insert::append(&partitions, &record, self.next_number()).await?;
+                let log = partitions.get(partition as usize).map(Partition::id);
+                Outcome::Inserted { topic: topic.clone(), partition, log, offset: appended.base_offset.0 }
             }
             Effect::Ask => match &located.statement {
                 Statement::AssertTopic { topic, exists, properties, timeout } => {

@@ -100,11 +100,13 @@ pub fn open(spec: &TaskSpec, known: &[Option<i32>], world: &Arc<dyn World>, memo
             store.write_back()?;
         }
     }
+    let cell = Arc::new(Cell::new(task));
+    inputs.iter().for_each(|input| cell.note_log(&input.id, input.partition.id()));
     let (log, query) = (spec.log.clone(), spec.logs_as.clone());
     let runner = Runner {
         name: spec.name.clone(),
         world: world.clone(),
-        cell: Arc::new(Cell::new(task)),
+        cell,
         inputs,
         later,
         fresh: Arc::default(),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use millrace_engine::Task;
 use millrace_engine::state::{Cut, InputId, MemoryStore, Rows, Store, StoreError, Stored, TableId};
 use millrace_record::Offset;
+use millrace_shard::GroupId;
 use millrace_store::{Database, DiskStore, WriteBack};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -145,6 +146,8 @@ pub struct Cell {
     task: Mutex<Task<SharedStore>>,
     store: SharedStore,
     progress: Mutex<Progress>,
+    /// Which log each input of the cut is, as no other is ever called.
+    logs: Mutex<Vec<(InputId, GroupId)>>,
     moved: Signal,
     /// Nobody feeds the task any more.
     ended: AtomicBool,
@@ -154,7 +157,24 @@ impl Cell {
     pub fn new(task: Task<SharedStore>) -> Cell {
         let cut = task.cut().clone();
         let progress = Progress { settled: cut.clone(), cut, ..Progress::default() };
-        Cell { store: task.store().clone(), task: Mutex::new(task), progress: Mutex::new(progress), moved: Signal::default(), ended: AtomicBool::new(false) }
+        Cell {
+            store: task.store().clone(),
+            task: Mutex::new(task),
+            progress: Mutex::new(progress),
+            logs: Mutex::default(),
+            moved: Signal::default(),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The task reads this log from now on.
+    pub fn note_log(&self, input: &InputId, log: GroupId) {
+        self.logs.lock().push((input.clone(), log));
+    }
+
+    /// The log that its cuts are of, where they name this input.
+    pub fn log_of(&self, input: &InputId) -> Option<GroupId> {
+        self.logs.lock().iter().find(|(id, _)| id == input).map(|(_, log)| *log)
     }
 
     /// The task, for whoever feeds it.

@@ -436,6 +436,7 @@ impl Runner {
         }
         for input in std::mem::take(&mut self.later) {
             self.hooks.push(input.partition.watch(&self.stop.bell));
+            self.cell.note_log(&input.id, input.partition.id());
             note_input(&mut self.cell.task(), &input);
             self.inputs.push(input);
         }
