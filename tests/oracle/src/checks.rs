@@ -109,6 +109,26 @@ pub fn sessions<'a>(source: impl Iterator<Item = &'a Event>, gap_ms: i64) -> BTr
     sessions
 }
 
+/// Counts by key and tumbling window, of those windows that a pull query still sees: in each partition those of segments that are not
+/// wholly past the retention of its youngest window.
+pub fn live_windows<'a>(source: impl Iterator<Item = &'a Event>, size_ms: i64, retention_ms: i64, segment_ms: i64) -> BTreeMap<String, Vec<i64>> {
+    let mut partitions: BTreeMap<usize, BTreeMap<(i64, String), i64>> = BTreeMap::new();
+    for event in source {
+        if let (Some(key), Some(_)) = (event.key_text(), event.integer("N")) {
+            let start = event.timestamp / size_ms * size_ms;
+            *partitions.entry(event.partition).or_default().entry((start, key)).or_insert(0) += 1;
+        }
+    }
+    let mut live = BTreeMap::new();
+    for windows in partitions.into_values() {
+        let youngest = windows.keys().next_back().map_or(0, |(start, _)| *start);
+        let first = (youngest - retention_ms).div_euclid(segment_ms) * segment_ms;
+        let left = windows.into_iter().filter(|((start, _), _)| *start >= first);
+        live.extend(left.map(|((start, key), count)| (format!("{key} {start} {}", start + size_ms), vec![count])));
+    }
+    live
+}
+
 /// The changelog of a session count, record for record: what is merged is deleted, then the merged session appears.
 pub fn sessions_log(source: &[Event], gap_ms: i64) -> BTreeMap<String, Vec<(i64, i64, Option<i64>)>> {
     let mut open: BTreeMap<String, Vec<(i64, i64, i64)>> = BTreeMap::new();

@@ -9,4 +9,4 @@ mod event;
 mod views;
 
 pub use event::Event;
-pub use views::{Cut, LEDGER, Logs, Rows, SOURCES, VIEWS, View};
+pub use views::{Cut, EXPIRING, LEDGER, Logs, Rows, SOURCES, VIEWS, View};

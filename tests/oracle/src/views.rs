@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use crate::Event;
 use crate::checks::{
-    check_each_once, check_join_log, check_pairs_log, check_sessions_log, check_totals_log, expect, pairs, sessions, totals, versions,
+    check_each_once, check_join_log, check_pairs_log, check_sessions_log, check_totals_log, expect, live_windows, pairs, sessions, totals, versions,
 };
 
 /// What a chain of queries adds, so that what comes through it can be told from what comes at once.
@@ -224,6 +224,22 @@ pub const VIEWS: &[View] = &[
     },
 ];
 
+/// Its windows go when they are past their retention, which event time comes to where it runs for minutes: in the simulator. Each
+/// partition of the source must be a task, whose own records are its time.
+pub const EXPIRING: View = View {
+    name: "EXPIRING",
+    sql: "CREATE TABLE expiring AS SELECT k, COUNT(*) AS c, SUM(n) AS s FROM src \
+          WINDOW TUMBLING (SIZE 2 SECONDS, RETENTION 30 SECONDS, GRACE PERIOD 10 SECONDS) GROUP BY k;",
+    needs: None,
+    pull: Some("SELECT k, windowstart, windowend, c FROM expiring;"),
+    rows: |logs, cut| Some(live_windows(before(logs, "SRC", cut)?, 2_000, 30_000, 60_000)),
+    log: |logs, sink, complete| {
+        let keyed: Result<Vec<Event>, String> = sink.iter().cloned().map(with_window_key).collect();
+        let window = |event: &Event| Some(format!("{} {}", key(event)?, event.timestamp / 2_000 * 2_000));
+        check_totals_log(&keyed?, expect(source(logs), "N", window), complete)
+    },
+};
+
 /// Of the two tables that are a ledger: what was paid in is what was paid out, wherever both are read at one cut.
 pub const LEDGER: [&str; 2] = ["BY_GROUP", "PAYERS"];
 
@@ -236,4 +252,12 @@ fn with_text_key(mut event: Event) -> Event {
     let number = event.key.as_deref().and_then(|key| key.try_into().ok()).map(i64::from_be_bytes);
     event.key = number.map(|number| number.to_string().into_bytes());
     event
+}
+
+/// A window's key in a topic, as Kafka Streams writes it: the key, then the start. Here: both as text.
+fn with_window_key(mut event: Event) -> Result<Event, String> {
+    let bytes = event.key.take().unwrap_or_default();
+    let (text, start) = bytes.split_last_chunk::<8>().ok_or_else(|| format!("no window in {event:?}"))?;
+    event.key = Some(format!("{} {}", String::from_utf8_lossy(text), i64::from_be_bytes(*start)).into_bytes());
+    Ok(event)
 }

@@ -268,6 +268,41 @@ fn describe_says_how_far_a_view_has_come() {
     });
 }
 
+/// As in ksqlDB: RETENTION bounds how long a pull query sees a window, in segments of at least a minute; what the view's topic tells
+/// is not touched by it.
+#[test]
+fn windows_past_the_retention_are_not_seen_any_more() {
+    let broker = broker("retention");
+    run(async {
+        let views = views(&broker);
+        let statements = "
+            CREATE STREAM src (k VARCHAR KEY, n BIGINT) WITH (kafka_topic='src', partitions=1, value_format='JSON');
+            CREATE TABLE counted AS SELECT k, COUNT(*) AS c FROM src
+                WINDOW TUMBLING (SIZE 10 SECONDS, RETENTION 2 MINUTES, GRACE PERIOD 0 SECONDS) GROUP BY k;
+            CREATE TABLE visits AS SELECT k, COUNT(*) AS c FROM src
+                WINDOW SESSION (10 SECONDS, RETENTION 2 MINUTES, GRACE PERIOD 0 SECONDS) GROUP BY k;";
+        views.execute(statements).await.unwrap();
+        let mut written = Cut::default();
+        for second in [0, 30, 59, 60, 100, 150, 200] {
+            let insert = format!("INSERT INTO src (ROWTIME, k, n) VALUES ({}, 'a', 1);", second * 1000);
+            written.merge(views.execute(&insert).await.unwrap()[0].written.as_ref().expect("it says where"));
+        }
+        // The youngest is of 200 s; what began before 80 s is past the retention, and so is the segment that ends at 60 s.
+        for (view, wanted) in [("counted", vec![60, 100, 150, 200]), ("visits", vec![59, 100, 150, 200])] {
+            let starts = |rows: &[millrace_client::views::Row]| rows.iter().map(|row| row.window.expect("it is windowed").start_ms / 1000).collect::<Vec<_>>();
+            let got = views.get(view, "a").at_or_after(&written).await.unwrap();
+            assert_eq!(starts(&got.rows), wanted, "{view}");
+            assert_eq!(starts(&views.batch_get(view, ["a"]).await.unwrap().found[0]), wanted, "{view}");
+            assert_eq!(starts(&views.scan(view).await.unwrap().rows), wanted, "{view}");
+            for select in ["SELECT windowstart FROM {} WHERE k = 'a';", "SELECT windowstart FROM {};"] {
+                let rows = views.query(&select.replace("{}", view)).await.unwrap().rows;
+                let starts: Vec<i64> = rows.iter().map(|row| row.get::<i64>("WINDOWSTART").unwrap() / 1000).collect();
+                assert_eq!(starts, wanted, "{view}: {select}");
+            }
+        }
+    });
+}
+
 /// A cut is of logs, not of names: one that speaks of a topic that is gone is refused by whatever bears its name now, not read as
 /// if it spoke of that.
 #[test]

@@ -17,9 +17,9 @@ use millrace_sql::schema::{Role, Schema};
 use crate::dataflow::{Dataflow, Target};
 use crate::error::CompileError;
 use crate::operators::{
-    Filter, FlatMap, Fold, Folds, ForeignKeyJoin, Group, Grouping, Joiner, Operator, PartitionBy, Port, Project, Rewindow, Scalar, Scalars,
-    SessionAggregate, SideTables, StreamAggregate, StreamStreamJoin, StreamTableJoin, Table, TableAggregate, TableTableJoin,
-    WindowAggregate,
+    Filter, FlatMap, Fold, Folds, ForeignKeyJoin, Group, Grouping, Joiner, Operator, PartitionBy, Port, Project, Retention, Rewindow,
+    Scalar, Scalars, SessionAggregate, SideTables, StreamAggregate, StreamStreamJoin, StreamTableJoin, Table, TableAggregate,
+    TableTableJoin, WindowAggregate,
 };
 use crate::source::Source;
 use crate::stages::Crossing;
@@ -239,6 +239,11 @@ impl Compiler<'_> {
         let Some(window) = &step.window else {
             return Ok(Box::new(StreamAggregate { folds, groups: tables.next() }));
         };
+        // Kafka Streams' rule: what may still change is kept in any case.
+        let retention = |size_ms: i64| {
+            let least = size_ms.saturating_add(window.grace_ms);
+            Retention::of(window.retention_ms.map_or(least, |given| given.max(least)))
+        };
         let (size_ms, advance_ms) = match window.kind {
             WindowSpecKind::Tumbling { size_ms } => (size_ms, size_ms),
             WindowSpecKind::Hopping { size_ms, advance_ms } => (size_ms, advance_ms),
@@ -247,19 +252,19 @@ impl Compiler<'_> {
                     folds,
                     gap_ms,
                     grace_ms: window.grace_ms,
+                    retention: retention(gap_ms),
                     final_only: wants.final_only,
                     sessions: tables.next(),
                     by_time: tables.next(),
                 }));
             }
         };
-        let least_retention = size_ms.saturating_add(window.grace_ms);
         Ok(Box::new(WindowAggregate {
             folds,
             size_ms,
             advance_ms,
             grace_ms: window.grace_ms,
-            retention_ms: window.retention_ms.map_or(least_retention, |given| given.max(least_retention)),
+            retention: retention(size_ms),
             final_only: wants.final_only,
             groups: tables.next(),
         }))

@@ -21,6 +21,7 @@ mod task;
 pub use compile::{Moves, Settings};
 pub use error::{CompileError, EngineError};
 pub use log::{LogEvent, LogKind};
+pub use operators::Live;
 pub use record::{Header, InputRecord, OutputRecord};
 pub use row::{Change, Key, Row, Window};
 pub use stages::{Crossing, StageInputs, crossings, inputs_of};

@@ -15,7 +15,7 @@ use crate::crossing;
 use crate::dataflow::Dataflow;
 use crate::error::{CompileError, EngineError};
 use crate::log::LogEvent;
-use crate::operators::Context;
+use crate::operators::{Context, Live};
 use crate::record::{InputRecord, OutputRecord};
 use crate::row::Change;
 use crate::stages::Crossing;
@@ -81,6 +81,10 @@ pub struct Fed {
     /// The same as records of the sink, when there is one.
     pub records: Vec<OutputRecord>,
     pub log: Vec<LogEvent>,
+    /// Keys of rows of the result, as `encode_windowed` makes them, whose windows are past the retention: some each time.
+    pub expired: Vec<Vec<u8>>,
+    /// Which of the result's windows are left.
+    pub live: Option<Live>,
 }
 
 pub struct Task<S> {
@@ -143,6 +147,8 @@ impl<S: Store> Task<S> {
         fed.changes.clear();
         fed.records.clear();
         fed.log.clear();
+        fed.expired.clear();
+        fed.live = None;
         let input = InputId { topic: Arc::clone(&record.topic), partition: record.partition };
         if self.cut.covers(&input, record.offset) {
             return Ok(());
@@ -170,6 +176,7 @@ impl<S: Store> Task<S> {
             self.query.limits.check_row(bytes).map_err(|error| EngineError::Stopped(error.to_string()))?;
         }
         fed.log.append(&mut context.log);
+        (fed.expired, fed.live) = (context.expired, context.live);
         self.spare = context.spare;
         self.pending = context.unit.into_pending();
         self.cut.advance(&input, record.offset.saturating_add(1));

@@ -2,6 +2,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use millrace_engine::Live;
 use millrace_engine::state::{Cut, InputId, Store, Stored, after_prefix, encode_values};
 use millrace_shard::GroupId;
 use millrace_sql::expr::{EvalContext, Expr};
@@ -14,7 +15,7 @@ use parking_lot::RwLockReadGuard;
 
 use crate::Failed;
 use crate::insert::constant;
-use crate::run::{Cell, RESULT, ViewRow, ViewStore, view_row};
+use crate::run::{Cell, RESULT, ViewRow, ViewStore, live_of, view_row};
 
 #[derive(Debug)]
 pub struct PullAnswer {
@@ -108,6 +109,15 @@ enum Range {
     Between(Vec<u8>, Option<Vec<u8>>),
 }
 
+/// Which windows are left of a task's rows: with others nothing can be past a retention.
+fn live(store: &ViewStore, windowed: bool) -> Result<Option<Live>, Failed> {
+    Ok(if windowed { live_of(store)? } else { None })
+}
+
+fn is_live(row: &ViewRow, live: Option<Live>) -> bool {
+    live.is_none_or(|live| row.window.is_none_or(|window| live.has(window)))
+}
+
 pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context: &EvalContext) -> Result<PullAnswer, Failed> {
     let pipeline = Pipeline::compile(&plan.root, functions)?;
     let key_types: Vec<SqlType> = plan.source.schema.keys().map(|column| column.sql_type.clone()).collect();
@@ -118,6 +128,7 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
     let (mut rows, mut seen) = (Vec::new(), Seen::default());
     for cell in cells {
         let store = seen.hold(cell)?;
+        let live = live(&store, windowed)?;
         for (place, range) in ranges.iter().enumerate() {
             let mut taken = 0;
             let mut visit = |stored: &Stored| -> ControlFlow<()> {
@@ -125,6 +136,9 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
                     return ControlFlow::Break(());
                 }
                 let row = view_row(stored, windowed);
+                if !is_live(&row, live) {
+                    return ControlFlow::Continue(());
+                }
                 let in_window = match range {
                     Range::Prefix(_, lookup) => row.window.is_none_or(|window| {
                         lookup.window.start.contains(window.start) && lookup.window.end.contains(window.end)
@@ -189,10 +203,11 @@ pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: boo
     let (mut each, mut seen) = (vec![Vec::new(); keys.len()], Seen::default());
     for cell in cells {
         let store = seen.hold(cell)?;
+        let live = live(&store, windowed)?;
         for (prefix, rows) in prefixes.iter().zip(&mut each) {
             if windowed {
                 store.scan(RESULT, prefix, after_prefix(prefix).as_deref(), &mut |_, stored| {
-                    rows.push(view_row(stored, true));
+                    rows.extend(Some(view_row(stored, true)).filter(|row| is_live(row, live)));
                     ControlFlow::Continue(())
                 })?;
             } else if let Some(stored) = store.get(RESULT, prefix)? {
@@ -210,9 +225,14 @@ pub fn scan(cells: &[Arc<Cell>], from: Option<&[Value]>, to: Option<&[Value]>, l
     let (mut rows, mut seen) = (Vec::new(), Seen::default());
     for cell in cells {
         let store = seen.hold(cell)?;
+        let live = live(&store, windowed)?;
         let mut taken = 0;
         store.scan(RESULT, &low, high.as_deref(), &mut |key, stored| {
-            rows.push((key.to_vec(), view_row(stored, windowed)));
+            let row = view_row(stored, windowed);
+            if !is_live(&row, live) {
+                return ControlFlow::Continue(());
+            }
+            rows.push((key.to_vec(), row));
             taken += 1;
             if taken >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use millrace_engine::state::Cut;
-use millrace_oracle::{Event, LEDGER, Logs, Rows, SOURCES, VIEWS, View};
+use millrace_oracle::{EXPIRING, Event, LEDGER, Logs, Rows, SOURCES, VIEWS, View};
 use millrace_record::{BatchBuilder, BatchHeader, Codec, Level, partition_of_key};
 use millrace_serve::Views;
 use millrace_serve::host::Selected;
@@ -146,10 +146,14 @@ impl Run {
         if rng.percent(30) {
             disk.set_faults(|faults, _| faults.sync_nanos_max = 20_000_000);
         }
+        let single = seed % 6 == 3;
         let metadata = Metadata::new(*rng.pick(&[4_000, 1 << 20]));
         let mut views = some_views(&mut rng, seed % 3 == 0);
         if seed % 7 == 3 {
             views.extend(VIEWS.iter().filter(|view| view.name == LATER));
+        }
+        if seed % 4 == 2 && !single {
+            views.push(&EXPIRING);
         }
         Run {
             databases: SimDatabases::new(disk.clone(), rng.next(), options.tear, seed % 5 == 4),
@@ -168,7 +172,7 @@ impl Run {
             churns: seed % 7 == 3,
             // A query that took over from another cannot be computed again from the start.
             replaces: seed % 7 == 3 && seed % 5 != 4,
-            single: seed % 6 == 3,
+            single,
             promised: BTreeMap::new(),
             doomed: BTreeSet::new(),
             paused: false,

@@ -16,7 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Fold, Folds, Grouping, SessionAggregate, StreamAggregate, TableAggregate, WindowAggregate};
+pub use aggregate::{Fold, Folds, Grouping, Live, Retention, SessionAggregate, StreamAggregate, TableAggregate, WindowAggregate};
 pub use filter::Filter;
 pub use flat_map::FlatMap;
 pub use group::Group;
@@ -54,13 +54,17 @@ pub struct Context<'a> {
     pub log: Vec<LogEvent>,
     /// Name of the step at work, for the log.
     pub step: &'static str,
+    /// Windows that are past the retention, by the keys that their rows have in a result.
+    pub expired: Vec<Vec<u8>>,
+    /// Which windows are left, where the record fell into some.
+    pub live: Option<Live>,
     /// Lists that changes were in, empty again: they are wanted with every record.
     pub spare: Vec<Vec<Change>>,
 }
 
 impl<'a> Context<'a> {
     pub fn new(unit: Unit<'a>, eval: EvalContext) -> Context<'a> {
-        Context { unit, eval, log: Vec::new(), step: "", spare: Vec::new() }
+        Context { unit, eval, log: Vec::new(), step: "", expired: Vec::new(), live: None, spare: Vec::new() }
     }
 
     pub fn note(&mut self, message: impl Into<String>) {

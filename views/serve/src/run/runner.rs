@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 
 use crate::run::order::steps_by_time;
 use crate::run::schedule::Step;
-use crate::run::{Cell, Input, Output, PROGRESS, Plant, RESULT, RunError, Schedule, ViewStore, note_input, stored_change};
+use crate::run::{Cell, Input, LIVE, Output, PROGRESS, Plant, RESULT, RunError, Schedule, ViewStore, note_input, stored_change, stored_live};
 
 /// Bytes of one input that are read in one step.
 const STEP_BYTES: usize = 1 << 20;
@@ -324,7 +324,7 @@ impl Runner {
     }
 
     fn feed(&mut self, records: &[InputRecord], clock_ms: i64, changes: &mut Vec<Change>) -> Result<(), RunError> {
-        let (mut produced, mut errors, mut fed) = (0, 0, Fed::default());
+        let (mut produced, mut errors, mut fed, mut live) = (0, 0, Fed::default(), None);
         let mut task = self.cell.task();
         for record in records {
             // Without a schedule the clock must come from the input, or a replay would compute something else.
@@ -336,6 +336,13 @@ impl Runner {
                 for change in &fed.changes {
                     if let Some((key, stored)) = stored_change(change, self.windowed) {
                         task.put(RESULT, key, stored);
+                    }
+                }
+                fed.expired.drain(..).for_each(|key| task.put(RESULT, key, None));
+                if fed.live.is_some() && fed.live != live {
+                    live = fed.live;
+                    if let Some((key, stored)) = live.map(stored_live) {
+                        task.put(LIVE, key, Some(stored));
                     }
                 }
             }

@@ -3,11 +3,14 @@
 //! One file a form: streams, tables (with undo), time windows, sessions. A row whose group is null or fails is skipped. An aggregate
 //! that cannot go on (an overflowing decimal sum) stops the query, as ksqlDB does.
 
+mod retention;
 mod session;
 mod stream;
 mod table;
 mod window;
 
+pub use retention::{Live, Retention};
+use retention::{Sweep, result_key};
 pub use session::SessionAggregate;
 pub use stream::StreamAggregate;
 pub use table::TableAggregate;

@@ -4,7 +4,8 @@
 //! session takes rows until stream time is past its end, the gap and the grace. EMIT FINAL shows each session once, when it closes.
 
 use crate::error::EngineError;
-use crate::operators::{Context, Folds, Operator, Port, Register, expired_before};
+use crate::operators::aggregate::{Live, Retention, Sweep, result_key};
+use crate::operators::{Context, Folds, Operator, Port, Register};
 use crate::row::{Change, Key, Row, Window};
 use crate::state::{KeyBuilder, StoreError, Stored, TableId, decode_values, encode_values, split_time};
 
@@ -12,6 +13,8 @@ pub struct SessionAggregate {
     pub folds: Folds,
     pub gap_ms: i64,
     pub grace_ms: i64,
+    /// At least gap and grace together.
+    pub retention: Retention,
     pub final_only: bool,
     /// Group, end, start.
     pub sessions: TableId,
@@ -30,7 +33,8 @@ impl SessionAggregate {
         Register::new(self.folds.registers, name)
     }
 
-    fn retention_ms(&self) -> i64 {
+    /// How long after its end a session may still take rows.
+    fn open_ms(&self) -> i64 {
         self.gap_ms.saturating_add(self.grace_ms)
     }
 
@@ -43,7 +47,7 @@ impl SessionAggregate {
     /// The group's sessions that a row at this time touches, in the order of their ends.
     fn touched(&self, group: &[u8], time: i64, context: &mut Context<'_>) -> Result<Vec<(Window, Row)>, EngineError> {
         let youngest = self.register(Self::YOUNGEST).read(&mut context.unit)?;
-        let live = youngest.map_or(i64::MIN, |youngest| youngest.saturating_sub(self.retention_ms()).saturating_add(1));
+        let live = youngest.map_or(i64::MIN, |youngest| youngest.saturating_sub(self.open_ms()).saturating_add(1));
         let first_end = time.saturating_sub(self.gap_ms).max(live);
         let from = KeyBuilder::new().bytes(group).time(first_end).build();
         let to = crate::state::after_prefix(group);
@@ -81,23 +85,20 @@ impl SessionAggregate {
         Ok(())
     }
 
-    /// Forgets the sessions that the youngest one has left behind; those before were forgotten when it was `before`.
-    fn expire(&self, before: Option<i64>, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
-        let bound = |youngest: i64| expired_before(youngest, self.retention_ms());
-        if before.map(bound) == Some(bound(youngest)) {
-            return Ok(());
-        }
-        let key = |time: i64| KeyBuilder::new().time(time).build();
-        let (from, until) = (before.map(bound).map(key).unwrap_or_default(), key(bound(youngest)));
+    /// Forgets sessions that the youngest one has left behind.
+    fn expire(&self, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
+        let from = self.retention.live_from(youngest);
+        context.live = Some(Live { from, by_end: true });
         let sessions = self.sessions;
-        context.unit.delete_range(self.by_time, &from, &until, |unit, bytes| {
+        let sweep = Sweep { rows: self.by_time, registers: self.folds.registers, made: 1 };
+        sweep.sweep(from, context, |unit, bytes| {
             let (end, rest) = split_time(bytes)?;
             let (start, group) = split_time(rest)?;
-            let (by_group, _) = Self::keys(group, Window { start, end });
+            let window = Window { start, end };
+            let (by_group, _) = Self::keys(group, window);
             unit.delete(sessions, by_group);
-            Ok(())
-        })?;
-        Ok(())
+            Ok(result_key(group, window))
+        })
     }
 }
 
@@ -107,7 +108,7 @@ impl Operator for SessionAggregate {
         let Some(key) = self.folds.group(row, &change.key, context) else { return Ok(()) };
         let time = change.timestamp;
         let stream_time = self.register(Self::STREAM_TIME).raise(&mut context.unit, time)?;
-        let closed = stream_time.saturating_sub(self.retention_ms());
+        let closed = stream_time.saturating_sub(self.open_ms());
         let group = encode_values(&key);
         let touched = self.touched(&group, time, context)?;
         let alone = Window { start: time, end: time };
@@ -151,9 +152,6 @@ impl Operator for SessionAggregate {
         let register = self.register(Self::YOUNGEST);
         let youngest_before = register.read(&mut context.unit)?;
         let youngest = register.raise(&mut context.unit, merged.end.max(youngest_before.unwrap_or(i64::MIN)))?;
-        if youngest_before != Some(youngest) {
-            self.expire(youngest_before, youngest, context)?;
-        }
-        Ok(())
+        self.expire(youngest, context)
     }
 }

@@ -3,12 +3,14 @@
 //! Stream time is the greatest time seen. A window takes rows until stream time reaches its end and the grace after it; later rows
 //! are dropped. EMIT FINAL shows each window once, when it closes. A window is kept while its start lies within the retention of the
 //! youngest window; one that has gone by then is not shown any more, which a great leap of stream time can cause.
+//! Rows of windows that are gone are removed with the records that come after (`retention.rs`).
 
 use crate::error::EngineError;
+use crate::operators::aggregate::{Live, Retention, Sweep, result_key};
 use crate::operators::{Context, Folds, Operator, Port, Register};
 use crate::row::{Change, Key, Window};
-use crate::state::{KeyBuilder, Stored, TableId, decode_values, encode_values, split_time};
 use crate::state::StoreError;
+use crate::state::{KeyBuilder, Stored, TableId, decode_values, encode_values, split_time};
 
 pub struct WindowAggregate {
     pub folds: Folds,
@@ -16,7 +18,7 @@ pub struct WindowAggregate {
     pub advance_ms: i64,
     pub grace_ms: i64,
     /// At least size and grace together.
-    pub retention_ms: i64,
+    pub retention: Retention,
     pub final_only: bool,
     /// Window start, then group.
     pub groups: TableId,
@@ -53,7 +55,7 @@ impl WindowAggregate {
             return Ok(());
         }
         let after_shown = before.map_or(0, |before| before.saturating_sub(self.size_ms).saturating_add(1));
-        let first_start = after_shown.max(0).max(youngest.saturating_sub(self.retention_ms));
+        let first_start = after_shown.max(0).max(youngest.saturating_sub(self.retention.retention_ms));
         let from = KeyBuilder::new().time(first_start).build();
         let to = KeyBuilder::new().time(last_start.saturating_add(1)).build();
         for (bytes, stored) in context.unit.range(self.groups, &from, Some(&to), usize::MAX)? {
@@ -67,11 +69,16 @@ impl WindowAggregate {
         Ok(())
     }
 
-    /// Forgets the windows that the youngest one has left behind; those before were forgotten when it was `before`.
-    fn expire(&self, before: Option<i64>, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
-        let bound = |youngest: i64| KeyBuilder::new().time(youngest.saturating_sub(self.retention_ms)).build();
-        let from = before.map(bound).unwrap_or_default();
-        Ok(context.unit.delete_range(self.groups, &from, &bound(youngest), |_, _| Ok(()))?)
+    /// Forgets windows that the youngest one has left behind.
+    fn expire(&self, youngest: i64, context: &mut Context<'_>) -> Result<(), EngineError> {
+        let from = self.retention.live_from(youngest);
+        context.live = Some(Live { from, by_end: false });
+        let made = usize::try_from(self.size_ms / self.advance_ms.max(1)).unwrap_or(usize::MAX / 4).saturating_add(1);
+        let sweep = Sweep { rows: self.groups, registers: self.folds.registers, made };
+        sweep.sweep(from, context, |_, bytes| {
+            let (start, group) = split_time(bytes)?;
+            Ok(result_key(group, self.window(start)))
+        })
     }
 }
 
@@ -111,8 +118,8 @@ impl Operator for WindowAggregate {
         }
         if youngest_before != Some(youngest) {
             youngest_register.write(&mut context.unit, youngest);
-            self.expire(youngest_before, youngest, context)?;
         }
+        self.expire(youngest, context)?;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ fn windows(size_ms: i64, advance_ms: i64, grace_ms: i64, final_only: bool) -> Wi
         size_ms,
         advance_ms,
         grace_ms,
-        retention_ms: size_ms + grace_ms,
+        retention: Retention { retention_ms: size_ms + grace_ms, segment_ms: 1 },
         final_only,
         groups: TableId(1),
     }
@@ -18,7 +18,8 @@ fn windows(size_ms: i64, advance_ms: i64, grace_ms: i64, final_only: bool) -> Wi
 
 fn sessions(gap_ms: i64, grace_ms: i64, final_only: bool) -> SessionAggregate {
     let (sessions, by_time) = (TableId(1), TableId(2));
-    SessionAggregate { folds: folds("K"), gap_ms, grace_ms, final_only, sessions, by_time }
+    let retention = Retention { retention_ms: gap_ms + grace_ms, segment_ms: 1 };
+    SessionAggregate { folds: folds("K"), gap_ms, grace_ms, retention, final_only, sessions, by_time }
 }
 
 fn left(changes: impl IntoIterator<Item = Change>) -> impl Iterator<Item = (Port, Change)> {
@@ -63,6 +64,70 @@ fn a_row_between_two_sessions_joins_them() {
 fn a_final_session_is_shown_once_when_it_closes() {
     let out = run(&sessions(5, 0, true), left([event(1, 1, 0), event(1, 1, 4), event(2, 1, 9), event(2, 1, 10), event(2, 1, 30)]));
     assert_eq!(counts(&out), [(0, 4, 2), (9, 10, 2)]);
+}
+
+/// What a result would keep of the changes: by key and window, less what is past the retention; with the most that went at once.
+fn kept(operator: &dyn Operator, changes: impl IntoIterator<Item = Change>) -> (BTreeMap<Vec<u8>, Row>, Option<Live>, usize) {
+    let store = MemoryStore::new();
+    let (mut pending, mut rows, mut live, mut most) = (Pending::default(), BTreeMap::new(), None, 0);
+    for change in changes {
+        let mut context = Context::new(Unit::resume(&store, pending), EvalContext::new(0, 0));
+        let mut out = Vec::new();
+        operator.process(Port::Left, change, &mut context, &mut out).unwrap();
+        for change in out {
+            let key = encode_windowed(change.key.as_ref().unwrap(), change.window);
+            match change.new {
+                Some(row) => rows.insert(key, row),
+                None => rows.remove(&key),
+            };
+        }
+        most = most.max(context.expired.len());
+        context.expired.iter().for_each(|key| drop(rows.remove(key)));
+        live = context.live.or(live);
+        pending = context.unit.into_pending();
+    }
+    (rows, live, most)
+}
+
+#[test]
+fn a_result_loses_the_windows_that_are_past_the_retention() {
+    // Segments of 10 ms, and windows of as much, kept for 25 ms.
+    let mut operator = windows(10, 10, 5, false);
+    operator.retention = Retention { retention_ms: 25, segment_ms: 10 };
+    let starts = |rows: &BTreeMap<Vec<u8>, Row>| rows.values().map(|row| row[3].as_i64().unwrap()).collect::<Vec<_>>();
+    let (rows, live, _) = kept(&operator, (0..100).map(|at| event(1, 1, at)));
+    assert_eq!(starts(&rows), [60, 70, 80, 90]);
+    assert_eq!(live, Some(Live { from: 60, by_end: false }));
+    assert!(!live.unwrap().has(Window { start: 50, end: 60 }) && live.unwrap().has(Window { start: 60, end: 70 }));
+    // What is final goes just the same.
+    operator.final_only = true;
+    let (rows, ..) = kept(&operator, (0..100).map(|at| event(1, 1, at)));
+    assert_eq!(starts(&rows), [60, 70, 80]);
+    let mut operator = sessions(3, 5, false);
+    operator.retention = Retention { retention_ms: 25, segment_ms: 10 };
+    let (rows, live, _) = kept(&operator, (0..10).map(|at| event(1, 1, at * 10)));
+    assert_eq!(starts(&rows), [60, 70, 80, 90]);
+    assert_eq!(live, Some(Live { from: 60, by_end: true }));
+}
+
+#[test]
+fn a_leap_of_time_over_many_windows_costs_no_record_more_than_another() {
+    let many = 10_000;
+    let operator = windows(10, 10, 5, false);
+    let before = (0..many).map(|k| event(k, 1, 0));
+    let (rows, live, most) = kept(&operator, before.clone().chain([event(1, 1, DAY)]));
+    assert!(most <= 128 && rows.len() > 9_000, "{most} rows went at once");
+    // Readers know at once.
+    assert_eq!(live, Some(Live { from: DAY - 15, by_end: false }));
+    let (rows, _, most) = kept(&operator, before.chain((0..100).map(|at| event(1, 1, DAY + at % 10))));
+    assert!(most <= 128 && rows.len() == 1, "{} rows are left, {most} went at once", rows.len());
+}
+
+#[test]
+fn segments_are_those_of_kafka_streams() {
+    assert_eq!(Retention::of(1_000).live_from(61_500), 60_000, "a minute at least");
+    assert_eq!(Retention::of(1_000).live_from(60_500), 0);
+    assert_eq!(Retention::of(400_000).live_from(1_000_000), 600_000, "half the retention where that is more");
 }
 
 /// Steps of a millisecond, and a leap of a day among them.
