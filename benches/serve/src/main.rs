@@ -10,12 +10,15 @@
 //! * The load is open: a request is due at its time whatever became of the ones before, and is timed from when it was due, so a
 //!   stall counts for every request that fell into it.
 //! * Every answer is read and looked at; a failure ends the run.
-//! * Broker and driver share the machine: the broker's CPU seconds are told beside.
+//! * Broker and driver share the machine: the broker's CPU seconds are told beside. The driver's threads come first in line, so that
+//!   what is timed is what the broker takes, while it and its views have only the rest of the processors.
 mod fanout;
+mod first;
 mod fresh;
 mod pace;
 mod pulls;
 mod setup;
+mod tick;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,7 +54,11 @@ impl Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    // Not this thread yet: the broker is made of it.
+    let first = || {
+        first::first_in_line();
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).on_thread_start(first).enable_all().build().expect("a runtime");
     match runtime.block_on(all(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -63,9 +70,13 @@ fn main() -> ExitCode {
 
 async fn all(options: &Options) -> Result<(), Failure> {
     let place = setup::Place::prepare(options).await?;
+    // The broker is there and has this thread's place in line; from here on it only measures.
+    if !first::first_in_line() {
+        eprintln!("the measuring threads could not be put first in line (CAP_SYS_NICE): latencies hold what they wait for processors");
+    }
     println!("| measurement | asked /s | done /s | p50 ms | p99 ms | p99.9 ms | max ms | broker CPU | beside |");
     println!("|---|--:|--:|--:|--:|--:|--:|--:|---|");
-    pulls::run(&place, options).await?;
+    pulls::run(&place, options)?;
     fresh::run(&place, options).await?;
     fanout::run(&place, options).await
 }

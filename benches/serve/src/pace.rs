@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use millrace_harness::Broker;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
 use crate::Failure;
+use crate::tick::Ticks;
 
 /// Requests that may be on their way: beyond it the load is told to be too much.
 const ON_THE_WAY_MAX: u64 = 50_000;
@@ -62,34 +63,27 @@ impl<'a> Cpu<'a> {
     }
 }
 
-/// Makes `rate` requests a second for a while and waits for all answers. A thread of its own keeps the times: timers of the
-/// runtime are a millisecond coarse.
+/// Makes `rate` requests a second for a while and waits for all answers.
 pub async fn open<F, R>(rate: u64, time: Duration, request: F) -> Result<(Times, Duration), Failure>
 where
     F: Fn(u64) -> R,
     R: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    let (tick, mut due) = mpsc::unbounded_channel::<(u64, Instant)>();
     let began = Instant::now();
     let count = (rate as f64 * time.as_secs_f64()) as u64;
-    std::thread::spawn(move || {
-        for number in 0..count {
-            let at = began + Duration::from_secs_f64(number as f64 / rate as f64);
-            let now = Instant::now();
-            if at > now {
-                std::thread::sleep(at - now);
-            }
-            if tick.send((number, at)).is_err() {
-                return;
-            }
-        }
-    });
+    let ticks = Ticks::every(Duration::from_secs_f64(1.0 / rate as f64))?;
     let times = Times::default();
     let places = Arc::new(Semaphore::new(SENT_MAX));
     let failed: Arc<Mutex<Option<Failure>>> = Arc::default();
-    let mut started = 0;
-    while let Some((number, at)) = due.recv().await {
-        started += 1;
+    let (mut started, mut due) = (0, 0);
+    while started < count {
+        if due == 0 {
+            due = ticks.next().await?;
+            continue;
+        }
+        let number = started;
+        let at = began + Duration::from_secs_f64((number + 1) as f64 / rate as f64);
+        (started, due) = (started + 1, due - 1);
         if started - times.count() as u64 > ON_THE_WAY_MAX {
             return Err(format!("more than {ON_THE_WAY_MAX} requests wait for their answers: {rate} a second are too many").into());
         }
