@@ -7,7 +7,7 @@
 # Suites: see the files in suites/. Results, logs and broker logs stay in $COMPAT_CACHE/out.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-all=(kafka-tools java-clients kafkajs python-clients kafka-python go-clients franz-go rust-rdkafka rskafka librdkafka)
+all=(kafka-tools kafka-connect java-clients kafkajs python-clients kafka-python go-clients franz-go rust-rdkafka rskafka librdkafka)
 chosen=("$@"); [ ${#chosen[@]} -gt 0 ] || chosen=("${all[@]}")
 peer=millrace; [ "${BASELINE:-0}" = 1 ] && peer=apache-kafka
 out=$cache/out/$peer; mkdir -p "$out" "$here/baselines"

@@ -9,6 +9,7 @@
 //! No real clock, no real disk, no threads.
 pub mod day;
 pub mod disk;
+pub mod fixture;
 mod model;
 mod producer;
 mod rng;

@@ -12,6 +12,7 @@ use millrace_shard::{Cleanup, Flush, GroupId, LogConfig, Partition, PartitionCon
 use millrace_world::World;
 
 use crate::disk::{Loss, SimDisk};
+use crate::fixture;
 use crate::model::Model;
 use crate::producer::{Heard, Producer};
 use crate::rng::Rng;
@@ -92,7 +93,6 @@ impl Run {
         let disk = SimDisk::new(rng.next());
         let world = SimWorld::new(rng.next(), disk.clone());
         let settings = ShardSettings {
-            journal_dir: PathBuf::from("data/journal"),
             ring_bytes: *rng.pick(&[64 << 10, 128 << 10, 1 << 20]),
             direct_bytes: *rng.pick(&[600, 4_000, 20_000, 1 << 20]),
             turn_bytes_max: *rng.pick(&[3_000, 100_000, 1 << 20]),
@@ -101,9 +101,9 @@ impl Run {
             retention_check_ms: *rng.pick(&[100, 2_000]),
             clean_check_ms: *rng.pick(&[50, 500]),
             clean_map_bytes: *rng.pick(&[1 << 10, 1 << 20]),
-            producer_expiration_ms: 86_400_000,
             disk_reserve_bytes: *rng.pick(&[0, 64 << 10]),
             plant: options.plant,
+            ..fixture::shard_settings()
         };
         let specs: Vec<PartitionSpec> = (0..rng.range(1, 5)).map(|number| spec(number, &mut rng)).collect();
         let retention = |spec: &PartitionSpec| spec.config.log.retention_bytes.is_some() || spec.config.log.retention_ms.is_some();
@@ -526,17 +526,13 @@ fn spec(number: u64, rng: &mut Rng) -> PartitionSpec {
     let log = LogConfig {
         segment_bytes: *rng.pick(&[2_000, 10_000, 1 << 20]),
         segment_ms: *rng.pick(&[10_000, 86_400_000]),
-        segment_jitter_ms: 0,
-        segment_index_bytes: 10 << 20,
         index_interval_bytes: *rng.pick(&[0, 500, 4096]),
         retention_bytes: (!compact && rng.percent(20)).then_some(30_000),
-        retention_ms: None,
         cleanup,
         delete_retention_ms: 1_000,
-        min_compaction_lag_ms: 0,
-        max_compaction_lag_ms: i64::MAX,
         min_cleanable_dirty_ratio: *rng.pick(&[0.01, 0.5]),
         preallocate: rng.percent(20),
+        ..fixture::log_config()
     };
     let flush = any_flush(rng);
     PartitionSpec {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use millrace_record::{BatchBuilder, BatchHeader, Codec, Level, Offset};
 use millrace_shard::{
-    AppendOptions, Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, Plant, ReplicaId, Shard, ShardSettings,
+    AppendOptions, Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, ReplicaId, Shard, ShardSettings,
 };
-use millrace_sim::{Loss, SimDisk, SimWorld};
+use millrace_sim::{Loss, SimDisk, SimWorld, fixture};
 use millrace_world::World;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -16,37 +16,17 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn config(cleanup: Cleanup, retention_ms: Option<i64>) -> PartitionConfig {
     let log = LogConfig {
         segment_bytes: 600,
-        segment_ms: 86_400_000,
-        segment_jitter_ms: 0,
-        segment_index_bytes: 10 << 20,
         index_interval_bytes: 0,
-        retention_bytes: None,
         retention_ms,
         cleanup,
-        delete_retention_ms: 0,
-        min_compaction_lag_ms: 0,
-        max_compaction_lag_ms: i64::MAX,
         min_cleanable_dirty_ratio: 0.0,
-        preallocate: false,
+        ..fixture::log_config()
     };
     PartitionConfig { log, flush: Flush::BEFORE_ANSWER, delete_delay_ms: 60_000 }
 }
 
 fn settings() -> ShardSettings {
-    ShardSettings {
-        journal_dir: PathBuf::from("data/journal"),
-        ring_bytes: 1 << 20,
-        direct_bytes: 128 << 10,
-        turn_bytes_max: 1 << 20,
-        checkpoint_ms: 1_000,
-        retention_delay_ms: 30_000,
-        retention_check_ms: 300_000,
-        clean_check_ms: 1_000,
-        clean_map_bytes: 1 << 20,
-        producer_expiration_ms: 86_400_000,
-        disk_reserve_bytes: 0,
-        plant: Plant::Nothing,
-    }
+    ShardSettings { clean_check_ms: 1_000, ..fixture::shard_settings() }
 }
 
 struct Run {

@@ -8,46 +8,27 @@ use bytes::BytesMut;
 use futures_util::FutureExt;
 use millrace_record::{BatchBuilder, BatchHeader, Codec, Level};
 use millrace_shard::{
-    AppendError, AppendOptions, Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, Plant, ReplicaId, Shard, ShardSettings,
+    AppendError, AppendOptions, Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, ReplicaId, Shard, ShardSettings,
 };
-use millrace_sim::{SimDisk, SimWorld};
+use millrace_sim::{SimDisk, SimWorld, fixture};
 use millrace_world::{Moment, World};
 
 const HOURS: Duration = Duration::from_secs(3 * 3600);
 
 fn settings() -> ShardSettings {
-    ShardSettings {
-        journal_dir: PathBuf::from("data/journal"),
-        ring_bytes: 1 << 20,
-        direct_bytes: 128 << 10,
-        turn_bytes_max: 1 << 20,
-        checkpoint_ms: 1_000,
-        retention_delay_ms: 30_000,
-        retention_check_ms: 300_000,
-        clean_check_ms: 15_000,
-        clean_map_bytes: 1 << 20,
-        producer_expiration_ms: 86_400_000,
-        disk_reserve_bytes: 0,
-        plant: Plant::Nothing,
-    }
+    fixture::shard_settings()
 }
 
 fn spec(number: u64, cleanup: Cleanup, flush: Flush) -> PartitionSpec {
     let log = LogConfig {
         segment_bytes: 600,
         segment_ms: 60_000,
-        segment_jitter_ms: 0,
-        segment_index_bytes: 10 << 20,
         index_interval_bytes: 0,
-        retention_bytes: None,
         retention_ms: Some(600_000),
         cleanup,
-        delete_retention_ms: 0,
-        min_compaction_lag_ms: 0,
-        max_compaction_lag_ms: i64::MAX,
         // Whatever can be cleaned at all, is.
         min_cleanable_dirty_ratio: 0.0,
-        preallocate: false,
+        ..fixture::log_config()
     };
     PartitionSpec {
         id: GroupId(number),

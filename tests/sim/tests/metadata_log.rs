@@ -1,6 +1,6 @@
 //! The metadata log is rewritten by its fold, and whatever moment the power fails at, the next start folds
 //! the same image.
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,27 +11,17 @@ use millrace_cluster::config::{Layers, Map};
 use millrace_cluster::decide::{Cluster, Decision};
 use millrace_cluster::{Image, Record, Scope};
 use millrace_fold::Fold;
-use millrace_shard::{Plant, Shard, ShardSettings};
-use millrace_sim::{Loss, SimDisk, SimWorld};
+use millrace_shard::{Shard, ShardSettings};
+use millrace_sim::{Loss, SimDisk, SimWorld, fixture};
 use uuid::Uuid;
 
 const NODE: i32 = 1;
 
 fn settings() -> ShardSettings {
     ShardSettings {
-        journal_dir: PathBuf::from("data/journal"),
-        ring_bytes: 1 << 20,
         // Small changes go through the ring, the snapshot into its segment.
         direct_bytes: 4 << 10,
-        turn_bytes_max: 1 << 20,
-        checkpoint_ms: 1_000,
-        retention_delay_ms: 30_000,
-        retention_check_ms: 300_000,
-        clean_check_ms: 15_000,
-        clean_map_bytes: 1 << 20,
-        producer_expiration_ms: 86_400_000,
-        disk_reserve_bytes: 0,
-        plant: Plant::Nothing,
+        ..fixture::shard_settings()
     }
 }
 

@@ -6,43 +6,22 @@ use bytes::BytesMut;
 use futures_util::FutureExt;
 use millrace_record::{BatchBuilder, BatchHeader, Codec, Level, Offset, ProducerId};
 use millrace_shard::{
-    AppendOptions, Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, Plant, ReplicaId, Shard, ShardSettings, Upto,
+    AppendOptions, Flush, GroupId, Partition, PartitionConfig, PartitionSpec, ReplicaId, Shard, ShardSettings, Upto,
 };
-use millrace_sim::{Loss, SimDisk, SimWorld};
+use millrace_sim::{Loss, SimDisk, SimWorld, fixture};
 
 fn settings() -> ShardSettings {
     ShardSettings {
-        journal_dir: PathBuf::from("data/journal"),
         ring_bytes: 32 << 20,
-        direct_bytes: 128 << 10,
         turn_bytes_max: 32 << 20,
         checkpoint_ms: 10_000,
-        retention_delay_ms: 30_000,
-        retention_check_ms: 300_000,
-        clean_check_ms: 15_000,
-        clean_map_bytes: 1 << 20,
-        producer_expiration_ms: 86_400_000,
         disk_reserve_bytes: 1 << 20,
-        plant: Plant::Nothing,
+        ..fixture::shard_settings()
     }
 }
 
 fn spec() -> PartitionSpec {
-    let log = LogConfig {
-        segment_bytes: 1 << 20,
-        segment_ms: 86_400_000,
-        segment_jitter_ms: 0,
-        segment_index_bytes: 10 << 20,
-        index_interval_bytes: 4096,
-        retention_bytes: None,
-        retention_ms: None,
-        cleanup: Cleanup::DELETE,
-        delete_retention_ms: 0,
-        min_compaction_lag_ms: 0,
-        max_compaction_lag_ms: i64::MAX,
-        min_cleanable_dirty_ratio: 0.5,
-        preallocate: false,
-    };
+    let log = fixture::log_config();
     let config = PartitionConfig { log, flush: Flush::BEFORE_ANSWER, delete_delay_ms: 60_000 };
     PartitionSpec { id: GroupId(1), dir: PathBuf::from("data/t-0"), identity: 7, config, voters: vec![ReplicaId(1)], me: ReplicaId(1) }
 }

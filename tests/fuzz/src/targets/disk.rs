@@ -11,9 +11,9 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use millrace_record::{BatchBuilder, BatchHeader, Codec, Level, ProducerId, Records, split_bytes};
 use millrace_shard::{
-    AppendOptions, Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, Plant, ReplicaId, Shard, ShardSettings, Upto,
+    AppendOptions, Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, ReplicaId, Shard, ShardSettings, Upto,
 };
-use millrace_sim::{Loss, SimDisk, SimWorld};
+use millrace_sim::{Loss, SimDisk, SimWorld, fixture};
 use millrace_world::{Disk, OpenMode, World};
 
 use crate::Target;
@@ -40,36 +40,23 @@ const INJURY_BYTES: usize = 8;
 
 fn settings() -> ShardSettings {
     ShardSettings {
-        journal_dir: PathBuf::from("data/journal"),
         ring_bytes: 64 << 10,
         direct_bytes: 4 << 10,
-        turn_bytes_max: 1 << 20,
-        checkpoint_ms: 1_000,
         retention_delay_ms: 1_000,
         retention_check_ms: 1_000,
         clean_check_ms: 1_000,
-        clean_map_bytes: 1 << 20,
-        producer_expiration_ms: 86_400_000,
-        disk_reserve_bytes: 0,
-        plant: Plant::Nothing,
+        ..fixture::shard_settings()
     }
 }
 
 fn spec(number: u64) -> PartitionSpec {
     let log = LogConfig {
         segment_bytes: 3_000,
-        segment_ms: 86_400_000,
-        segment_jitter_ms: 0,
-        segment_index_bytes: 10 << 20,
         index_interval_bytes: 200,
-        retention_bytes: None,
-        retention_ms: None,
         cleanup: if number == 0 { Cleanup::DELETE } else { Cleanup::COMPACT },
         delete_retention_ms: 1_000,
-        min_compaction_lag_ms: 0,
-        max_compaction_lag_ms: i64::MAX,
         min_cleanable_dirty_ratio: 0.01,
-        preallocate: false,
+        ..fixture::log_config()
     };
     PartitionSpec {
         id: GroupId(number + 1),

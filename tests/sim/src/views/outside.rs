@@ -10,12 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use millrace_record::Offset;
 use millrace_serve::{Answer, Consumers, InputId, Outside, Refused, TopicSummary};
-use millrace_shard::{Cleanup, Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, ReplicaId, ShardHandle};
+use millrace_shard::{Flush, GroupId, LogConfig, Partition, PartitionConfig, PartitionSpec, ReplicaId, ShardHandle};
 use millrace_sql::catalog::NewTopic;
 use millrace_store::Databases;
 use millrace_world::World;
 use parking_lot::Mutex;
 
+use crate::fixture;
 use crate::views::database::SimDatabases;
 use crate::world::SimWorld;
 
@@ -61,18 +62,9 @@ impl Metadata {
 fn log_config(segment_bytes: u64) -> LogConfig {
     LogConfig {
         segment_bytes,
-        segment_ms: 86_400_000,
-        segment_jitter_ms: 0,
-        segment_index_bytes: 10 << 20,
         index_interval_bytes: 500,
-        retention_bytes: None,
-        retention_ms: None,
-        cleanup: Cleanup::DELETE,
         delete_retention_ms: 1_000,
-        min_compaction_lag_ms: 0,
-        max_compaction_lag_ms: i64::MAX,
-        min_cleanable_dirty_ratio: 0.5,
-        preallocate: false,
+        ..fixture::log_config()
     }
 }
 

@@ -4,7 +4,6 @@ mod life;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use millrace_world::World;
 use parking_lot::Mutex;
 
 use crate::disk::{Loss, SimDisk};
+use crate::fixture;
 use crate::rng::Rng;
 use crate::trace::Trace;
 use crate::views::database::{SimDatabases, Tear};
@@ -130,7 +130,6 @@ impl Run {
         let disk = SimDisk::new(rng.next());
         let world = SimWorld::new(rng.next(), disk.clone());
         let settings = ShardSettings {
-            journal_dir: PathBuf::from("data/journal"),
             ring_bytes: *rng.pick(&[128 << 10, 1 << 20]),
             direct_bytes: *rng.pick(&[600, 20_000, 1 << 20]),
             turn_bytes_max: *rng.pick(&[3_000, 1 << 20]),
@@ -138,10 +137,9 @@ impl Run {
             retention_delay_ms: 2_000,
             retention_check_ms: 2_000,
             clean_check_ms: 500,
-            clean_map_bytes: 1 << 20,
-            producer_expiration_ms: 86_400_000,
             disk_reserve_bytes: *rng.pick(&[0, 64 << 10]),
             plant: options.shard,
+            ..fixture::shard_settings()
         };
         if rng.percent(30) {
             disk.set_faults(|faults, _| faults.sync_nanos_max = 20_000_000);
