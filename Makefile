@@ -63,7 +63,7 @@ conformance: setup ## run a ksqlDB corpus: CORPUS=DIR [OUT=FILE] [GREP=TEXT]
 sim: setup ## simulated crashes: SEEDS=n [HOURS=24: a whole broker for that long] [FIRST=s] [TRACE=1] [PLANT=ack-before-persist]
 	SEEDS=$(SEEDS) FIRST=$(FIRST) TRACE=$(TRACE) PLANT=$(PLANT) HOURS=$(HOURS) cargo run --release --quiet -p millrace-sim
 
-sim-views: ## the same with views over it: SEEDS=n [FIRST=s] [TRACE=1] [PLANT=cut-before-output|torn-write]
+sim-views: ## the same with views over it: SEEDS=n [FIRST=s] [TRACE=1] [PLANT=cut-before-output|torn-write|ack-before-persist]
 	VIEWS=1 SEEDS=$(SEEDS) FIRST=$(FIRST) TRACE=$(TRACE) PLANT=$(PLANT) cargo run --release --quiet -p millrace-sim
 
 fuzz: build ## hostile bytes for everything that reads any: MINUTES=60 [ONLY=target] [SEED=n]

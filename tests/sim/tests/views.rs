@@ -1,5 +1,6 @@
 //! Views in the simulator: nothing is found in sound ones, the same seed does the same, and bugs that are ordered are found.
 use millrace_serve::run::Plant as ViewPlant;
+use millrace_shard::Plant as ShardPlant;
 use millrace_sim::views::{Options, Tear, run};
 
 #[test]
@@ -79,4 +80,9 @@ fn a_cut_that_is_written_before_its_outputs_is_found() {
 #[test]
 fn a_cut_that_is_written_apart_from_its_rows_is_found() {
     is_found("the planted bug", Options { tear: Tear::CutApart, ..Options::default() });
+}
+
+#[test]
+fn an_acknowledgement_before_the_record_is_safe_is_found() {
+    is_found("the planted bug", Options { shard: ShardPlant::AckBeforePersist, ..Options::default() });
 }

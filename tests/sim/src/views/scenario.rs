@@ -1,4 +1,5 @@
 //! One seed: which views, who writes what when, what breaks, and when the power fails.
+mod acknowledged;
 mod churn;
 mod life;
 
@@ -24,6 +25,7 @@ use crate::disk::{Loss, SimDisk};
 use crate::fixture;
 use crate::rng::Rng;
 use crate::trace::Trace;
+use crate::views::scenario::acknowledged::Acknowledged;
 use crate::views::database::{SimDatabases, Tear};
 use crate::views::log::read_topic;
 use crate::views::outside::Metadata;
@@ -104,6 +106,8 @@ struct Run {
     single: bool,
     /// Of changelogs that count: what a reader was told, which the sink must come to say.
     promised: BTreeMap<(&'static str, String, i64), i64>,
+    /// What producers were told is there.
+    acknowledged: Acknowledged,
     /// Queries whose view was told to go with its topic: what a crash leaves of their states counts outputs of a topic that is gone.
     doomed: BTreeSet<String>,
     paused: bool,
@@ -172,6 +176,7 @@ impl Run {
             replaces: seed % 7 == 3 && seed % 5 != 4,
             single,
             promised: BTreeMap::new(),
+            acknowledged: Acknowledged::default(),
             doomed: BTreeSet::new(),
             paused: false,
             next_number: 1,
@@ -254,27 +259,30 @@ impl Run {
     fn produce(&mut self) {
         let topic = *self.rng.pick(&["SRC", "SRC", "SRC", "USERS", "LIMITS"]);
         let Some(partitions) = self.partitions_of(topic) else { return };
-        let mut batches: BTreeMap<i32, BatchBuilder> = BTreeMap::new();
+        let mut batches: BTreeMap<i32, (BatchBuilder, Vec<Option<i64>>)> = BTreeMap::new();
         for _ in 0..self.rng.range(1, 8) {
             let number = self.next_number;
             self.next_number += 1;
             self.event_ms += *self.rng.pick(&[0, 10, 200, 2_000]);
             let late = if self.rng.percent(20) { self.rng.range(0, 8_000) as i64 } else { 0 };
             let key = (topic != "SRC" || self.rng.percent(96)).then(|| format!("k{}", self.rng.range(0, self.keys)));
+            let unreadable = self.rng.percent(3);
             let value = match topic {
-                _ if self.rng.percent(3) => "{\"N\": 1".to_owned(),
+                _ if unreadable => "{\"N\": 1".to_owned(),
                 "SRC" => format!("{{\"N\":{number},\"G\":\"g{}\"}}", number % 3),
                 "USERS" => format!("{{\"VERSION\":{number}}}"),
                 _ => format!("{{\"CAP\":{number}}}"),
             };
             let at = key.as_ref().map_or(0, |key| partition_of_key(key.as_bytes(), self.partitions));
-            let batch = batches.entry(at).or_insert_with(|| BatchBuilder::new(Codec::None, Level::Default));
+            let (batch, numbers) = batches.entry(at).or_insert_with(|| (BatchBuilder::new(Codec::None, Level::Default), Vec::new()));
+            numbers.push((!unreadable).then_some(number));
             batch.push((self.event_ms - late).max(0), key.as_deref().map(str::as_bytes), Some(value.as_bytes()), &[]);
         }
-        for (at, batch) in batches {
+        for (at, (batch, numbers)) in batches {
             let batch = batch.build();
             let header = BatchHeader::parse(&batch).expect("it was just built");
-            partitions[at as usize].append_unanswered(batch, header, AppendOptions::CLIENT);
+            let reply = partitions[at as usize].append(batch, header, AppendOptions::CLIENT);
+            self.acknowledged.sent(topic, at as usize, numbers, reply);
         }
         self.trace.note(format_args!("records for {topic}"));
     }
@@ -337,6 +345,7 @@ impl Run {
             return Ok(());
         }
         let (tables, logs) = (tables?, logs?);
+        self.acknowledged.check(&logs)?;
         for view in &self.views {
             view.check_log(&logs, complete)?;
             let Some((rows, cut)) = tables.get(view.name) else { continue };
