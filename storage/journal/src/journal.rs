@@ -36,7 +36,7 @@ impl Journal {
         // have names that a power failure would take.
         sync_names_above(&*disk, dir).map_err(|e| JournalError::io(dir, e))?;
         let Some(loaded) = checkpoint::load(&*disk, dir)? else {
-            return Ok((Self::create(disk, dir, ring_bytes, random)?, Replay::default()));
+            return Ok((Self::create(disk, dir, ring_bytes, random)?, Replay { is_new: true, ..Replay::default() }));
         };
         // Its name may be in the page cache alone. Frames before its tail are about to be written over,
         // so the checkpoint before it must not come back.

@@ -12,6 +12,8 @@ pub struct Replay {
     pub groups: BTreeMap<GroupId, GroupReplay>,
     /// Frames read back; 0 after a clean stop.
     pub frames: u64,
+    /// There was no journal: nothing is known.
+    pub is_new: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

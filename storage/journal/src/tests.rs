@@ -118,7 +118,7 @@ fn ring(disk: &Memory) -> Arc<Bytes> {
 fn what_was_written_is_read_back() {
     let disk = Memory::default();
     let (mut journal, replay) = open(&disk).unwrap();
-    assert_eq!(replay, Replay::default());
+    assert_eq!(replay, Replay { is_new: true, ..Replay::default() });
     let mut frame = entry(1, 100);
     frame.hard_state(GROUP, HardState { term: 2, vote: 1, commit: 0 });
     journal.write(&frame).unwrap();

@@ -29,7 +29,7 @@ fn config() -> LogConfig {
 
 fn open(dir: &Path, config: &LogConfig) -> Log {
     let disk: Arc<dyn Disk> = Arc::new(Files);
-    let opening = Opening { identity: 1, durable_index: 0, begin: Begin::NEW, now_ms: 0 };
+    let opening = Opening { identity: 1, durable_index: 0, may_be_torn: true, begin: Begin::NEW, now_ms: 0 };
     Log::open(disk, dir, config.clone(), opening).unwrap().0
 }
 

@@ -49,6 +49,8 @@ pub struct Opening {
     /// The caller knows that entries up to here reached the disk: damage at or below is corruption,
     /// above it may be the torn end of a crash. 0 when nothing is known.
     pub durable_index: u64,
+    /// The caller knows of everything that may not have reached the disk. Without that, damage anywhere is corruption.
+    pub may_be_torn: bool,
     /// Where the log begins if the folder is empty.
     pub begin: Begin,
     /// Wall clock.

@@ -4,7 +4,7 @@
 //!   log that was closed reads no data at all.
 //! * Bytes that do not make a frame are the torn end of a crash if nobody vouches for them, and are cut
 //!   off with all behind them. If an intact index file covers them or behind them, or the caller says
-//!   that the entry had reached the disk, they are corruption: an error, and nothing is touched.
+//!   that the entry had reached the disk or that nothing can be torn, they are corruption: an error, and nothing is touched.
 //! * Finishing what a crash interrupted (a swap of compaction, a removal) comes first and is repeatable.
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -67,6 +67,7 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, config: &LogConfig, open
     let mut recovery = Recovery { disk, dir, config, opening, epochs, unsynced: Vec::new(), recovered };
     let looks = recovery.look(&listing)?;
     let covered_index = looks.iter().filter_map(|look| Some(look.front.as_ref()?.summary.last_index)).max().unwrap_or(0);
+    recovery.look_for_lost(&listing, covered_index)?;
     let durable_index = covered_index.max(opening.durable_index);
     let mut segments = recovery.segments(looks, durable_index)?;
     if segments.is_empty() && durable_index >= opening.begin.index {
@@ -190,6 +191,23 @@ impl Recovery<'_> {
         Ok(looks)
     }
 
+    /// An index file goes, durably, before its segment does: one that is alone and says more than all others vouches for a lost segment.
+    fn look_for_lost(&self, listing: &Listing, covered_index: u64) -> Result<(), LogError> {
+        for entry in self.disk.list(self.dir).map_err(LogError::io("list", self.dir))? {
+            let Some((FileKind::Index, base)) = FileKind::parse(&entry.name) else { continue };
+            if listing.contains_key(&base) {
+                continue;
+            }
+            let front = read_front(self.disk.as_ref(), &self.dir.join(&entry.name))?;
+            let Some(summary) = front.map(|front| front.summary).filter(|summary| summary.identity == self.opening.identity) else { continue };
+            if summary.last_index > covered_index {
+                let why = format!("the segment is gone, and its index file says that entries up to {} were in it", summary.last_index);
+                return Err(LogError::corrupt(&FileKind::Log.path(self.dir, base), 0, why));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the segments in order, up to the first byte that makes no sense.
     fn segments(&mut self, looks: Vec<Look>, durable_index: u64) -> Result<Vec<Arc<Segment>>, LogError> {
         let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(looks.len());
@@ -212,6 +230,11 @@ impl Recovery<'_> {
             let path = FileKind::Log.path(self.dir, look.base);
             if index <= durable_index {
                 return Err(LogError::corrupt(&path, broken.position, broken.why));
+            }
+            if !self.opening.may_be_torn {
+                let Broken { position, why } = broken;
+                let why = format!("{why}; the journal that would say whether this was acknowledged is not there. If what lies from here on may be lost, cut the file here");
+                return Err(LogError::corrupt(&path, position, why));
             }
             let kept = segments.last().filter(|segment| segment.base_offset() == look.base);
             self.cut(kept.map(Arc::as_ref), &looks[at..], index, broken)?;

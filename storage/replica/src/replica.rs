@@ -147,7 +147,10 @@ impl<L: EntryLog> Replica<L> {
         };
         let bad = |e| RaftError::Inconsistent(format!("committed entry {}: {e}", committed.index));
         let end = end_offset(&bytes).map_err(bad)?;
-        assert!(end >= self.high_watermark, "entry {} ends at {end}, below the watermark {}", committed.index, self.high_watermark);
+        if end < self.high_watermark {
+            // A base offset lies outside Kafka's checksum.
+            return Err(RaftError::Inconsistent(format!("entry {} ends at {end}, below the watermark {}", committed.index, self.high_watermark)));
+        }
         self.high_watermark = end;
         if Prefix::parse(&bytes).map_err(bad)?.magic == MAGIC_INTERNAL {
             let frame = InternalFrame::parse(&bytes).map_err(bad)?;

@@ -51,8 +51,13 @@ impl Shard {
 
     fn recover(&mut self, spec: PartitionSpec, slot: usize, kept: &GroupReplay) -> Result<Group, ShardError> {
         let now_ms = self.world.wall_ms();
-        let opening = Opening { identity: spec.identity, durable_index: kept.synced, begin: Begin::NEW, now_ms };
-        create_dir_durably(&*self.disk, &spec.dir).map_err(|e| ShardError::Trouble(format!("creating {}: {e}", spec.dir.display())))?;
+        let creating = |e: std::io::Error| ShardError::Trouble(format!("creating {}: {e}", spec.dir.display()));
+        if self.journal_is_new && !self.disk.exists(&spec.dir).map_err(creating)? {
+            self.made_since.insert(spec.id);
+        }
+        let may_be_torn = !self.journal_is_new || self.made_since.contains(&spec.id);
+        let opening = Opening { identity: spec.identity, durable_index: kept.synced, may_be_torn, begin: Begin::NEW, now_ms };
+        create_dir_durably(&*self.disk, &spec.dir).map_err(creating)?;
         let (mut log, recovered) = Log::open(self.disk.clone(), &spec.dir, spec.config.log.clone(), opening)?;
         if let Some(cut) = recovered.cut {
             info!(group = %spec.id, bytes = cut.bytes, "the torn end of the log was cut: {}", cut.why);

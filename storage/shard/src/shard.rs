@@ -1,5 +1,5 @@
 //! The shard as a whole: what it owns, how it starts, runs and stops. One per node.
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -25,6 +25,10 @@ pub struct Shard {
     pub(crate) settings: ShardSettings,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) journal: Journal,
+    /// The journal was made at this start: of logs that were there before, nothing is known of what they may have lost.
+    pub(crate) journal_is_new: bool,
+    /// Groups whose logs were made since.
+    pub(crate) made_since: BTreeSet<GroupId>,
     /// What the journal keeps for groups that nobody has opened yet.
     pub(crate) unopened: BTreeMap<GroupId, GroupReplay>,
     pub(crate) slots: Vec<Option<Group>>,
@@ -90,6 +94,8 @@ impl Shard {
             disk,
             mailbox,
             journal,
+            journal_is_new: replay.is_new,
+            made_since: BTreeSet::new(),
             unopened: replay.groups,
             slots: Vec::new(),
             by_id: BTreeMap::new(),

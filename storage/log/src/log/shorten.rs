@@ -167,10 +167,14 @@ impl Log {
         self.store_start(StartFile { start: begin.offset, first_dirty: begin.offset })
     }
 
-    /// Removes segment files with their index files, in the order given.
+    /// Removes segment files in the order given. Their index files go before, durably: one that is alone vouches for a lost segment.
     pub(crate) fn remove_files(&mut self, segments: &[Arc<Segment>]) -> Result<(), LogError> {
         for segment in segments {
             files::remove(self.disk.as_ref(), &segment.index_path())?;
+            self.names_changed += 1;
+        }
+        self.sync_names()?;
+        for segment in segments {
             files::remove(self.disk.as_ref(), &segment.path)?;
             self.names_changed += 1;
         }

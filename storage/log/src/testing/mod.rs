@@ -33,7 +33,7 @@ pub fn config() -> LogConfig {
 }
 
 pub fn opening() -> Opening {
-    Opening { identity: 42, durable_index: 0, begin: Begin::NEW, now_ms: 0 }
+    Opening { identity: 42, durable_index: 0, may_be_torn: true, begin: Begin::NEW, now_ms: 0 }
 }
 
 pub fn try_open(disk: &Arc<MemDisk>, config: &LogConfig, opening: Opening) -> Result<(Log, Recovered), LogError> {

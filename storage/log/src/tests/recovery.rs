@@ -211,6 +211,33 @@ fn damaged_or_missing_side_files_are_made_again() {
 }
 
 #[test]
+fn a_segment_that_is_gone_is_missed_by_its_index_file() {
+    let disk = MemDisk::new();
+    filled(&disk, 100).close().unwrap();
+    let last = files(&disk, "log").pop().unwrap();
+    millrace_world::Disk::remove_file(disk.as_ref(), &last).unwrap();
+    let error = try_open(&disk, &small(), opening()).err().unwrap();
+    assert!(error.to_string().contains("the segment is gone"), "{error}");
+}
+
+/// After a crash whose journal is lost, what looks torn may have been acknowledged.
+#[test]
+fn nothing_is_torn_where_nobody_knows_what_was_acknowledged() {
+    let disk = MemDisk::new();
+    drop(filled(&disk, 12));
+    let unknown = Opening { may_be_torn: false, ..opening() };
+    let path = files(&disk, "log").pop().unwrap();
+    let whole = disk.bytes(&path);
+    disk.set_bytes(&path, whole[..whole.len() - 1].to_vec());
+    let changes = disk.changes();
+    let error = try_open(&disk, &small(), unknown).err().unwrap();
+    assert!(error.to_string().contains("the journal that would say"), "{error}");
+    assert_eq!(disk.changes(), changes, "a refusal leaves everything as it is");
+    disk.set_bytes(&path, whole);
+    assert!(try_open(&disk, &small(), unknown).is_ok());
+}
+
+#[test]
 fn another_logs_files_are_refused() {
     let disk = MemDisk::new();
     let mut log = filled(&disk, 10);
