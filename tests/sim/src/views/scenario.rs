@@ -110,6 +110,10 @@ struct Run {
     acknowledged: Acknowledged,
     /// Queries whose view was told to go with its topic: what a crash leaves of their states counts outputs of a topic that is gone.
     doomed: BTreeSet<String>,
+    /// Queries that were told to end alone; the one of a statement under way; those whose end was answered.
+    told_to_end: Vec<String>,
+    terminating: Option<String>,
+    terminated: BTreeSet<String>,
     paused: bool,
     keys: u64,
     next_number: i64,
@@ -178,6 +182,9 @@ impl Run {
             promised: BTreeMap::new(),
             acknowledged: Acknowledged::default(),
             doomed: BTreeSet::new(),
+            told_to_end: Vec::new(),
+            terminating: None,
+            terminated: BTreeSet::new(),
             paused: false,
             next_number: 1,
             event_ms: 0,
@@ -194,7 +201,9 @@ impl Run {
         let names: Vec<&str> = self.views.iter().map(|view| view.name).collect();
         self.trace.note(format_args!("{} partitions, {} keys, {names:?}, {:?}", self.partitions, self.keys, self.settings));
         self.start()?;
-        for _ in 0..self.rng.range(60, 400) {
+        // It takes a while until there is something to take away again.
+        let steps = if self.churns { self.rng.range(300, 1_000) } else { self.rng.range(60, 400) };
+        for _ in 0..steps {
             self.step()?;
             if self.is_down() {
                 let loss = self.choose_loss();
@@ -222,7 +231,7 @@ impl Run {
                 self.world.advance(Duration::from_millis(ms));
                 self.trace.note(format_args!("{ms} ms pass"));
             }
-            80..=84 if self.churns && self.rng.percent(30) => self.drop_or_replace(),
+            80..=84 if self.churns && self.statement.is_none() && self.rng.percent(60) => self.drop_or_replace(),
             80..=84 => self.next_statement()?,
             85..=87 => self.look(false)?,
             88 => self.pause_or_resume()?,
@@ -302,12 +311,17 @@ impl Run {
             let Some(outcome) = slot.lock().take() else { return Ok(()) };
             self.trace.note(format_args!("the statement: {outcome:?}"));
             self.statement = None;
+            self.note_terminated(outcome.is_ok());
             if let Err(error) = outcome
                 && !self.full
                 && !self.broke_disk
+                && !error.contains("Try again when it runs")
             {
                 return Err(format!("a statement failed: {error}"));
             }
+        }
+        if self.drop_terminated(&views) {
+            return Ok(());
         }
         let catalog = views.catalog();
         let is_there = |name: &str| catalog.source(&Name::new(name)).is_some();
@@ -338,6 +352,7 @@ impl Run {
         if self.is_down() {
             return Ok(());
         }
+        self.check_terminated(&views)?;
         // Rows first: what a cut has passed is in the logs.
         let tables = self.tables(&views, complete);
         let logs = self.logs();
@@ -513,6 +528,7 @@ impl Run {
             self.drive(60_000, |_| answered.as_ref().is_none_or(|slot| slot.lock().is_some()));
         }
         self.statement = None;
+        self.terminating = None;
         self.paused = false;
         // From here on nothing may be refused.
         self.broke_disk = false;

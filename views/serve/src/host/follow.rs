@@ -83,6 +83,8 @@ pub enum Passed {
     Applied,
     /// It is in the output's topic.
     Settled,
+    /// That, and the topic has nothing else: after a crash it may have what is still to be made again.
+    Whole,
 }
 
 /// How one task is doing.
@@ -159,6 +161,7 @@ impl Following {
                 let there = match how {
                     Passed::Applied => cell.reached(cut).await,
                     Passed::Settled => cell.settled(cut).await,
+                    Passed::Whole => cell.settled(cut).await && cell.past_repeats().await,
                 };
                 if !there {
                     continue 'again;

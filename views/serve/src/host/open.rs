@@ -101,6 +101,7 @@ pub fn open(spec: &TaskSpec, known: &[Option<i32>], world: &Arc<dyn World>, memo
         }
     }
     let cell = Arc::new(Cell::new(task));
+    cell.update(|progress| progress.repeats = output.as_ref().is_some_and(Output::repeats));
     inputs.iter().for_each(|input| cell.note_log(&input.id, input.partition.id()));
     let (log, query) = (spec.log.clone(), spec.logs_as.clone());
     let runner = Runner {

@@ -1,8 +1,8 @@
 //! CREATE OR REPLACE: the new query goes on exactly where the old one stopped.
 //!
-//! Invariant: the old query's state is on disk, with every output that it counts, before the command that replaces it is
-//! written; the new one has its producer ids. Whichever of the two a crash brings back goes on from there, and no output is
-//! made twice or left out.
+//! Invariant: the old query's state is on disk for good, with every output that it counts and every one that its sink has, before
+//! the command that replaces it is written: no other plan makes those again as they were. The new one has its producer ids.
+//! Whichever of the two a crash brings back goes on from there, and no output is made twice or left out.
 use futures_util::future::{Either, select};
 use millrace_engine::Crossing;
 use millrace_engine::state::{Cut, InputId};
@@ -13,11 +13,16 @@ use std::time::Duration;
 use crate::Failed;
 use crate::command::{Command, Repartition};
 use crate::host::Views;
-use crate::host::follow::Passed;
+use crate::host::follow::{Following, Passed};
 use crate::host::plan::{Layout, as_made};
+use crate::run::{Cell, Progress};
 
 /// How long the old query may take to read what its own stages have written.
 const REST_WITHIN: Duration = Duration::from_secs(20);
+
+fn not_now(id: &QueryId, why: &str) -> Failed {
+    Failed::Busy(format!("{id} cannot be replaced now: {why}. Try again when it runs"))
+}
 
 impl Views {
     /// Brings the old query to rest and gives the new one its place.
@@ -34,14 +39,14 @@ impl Views {
         let ours = if command.sharded { as_made(millrace_engine::crossings(new).unwrap_or_default(), new, &before.repartitions) } else { Vec::new() };
         if ours == theirs {
             command.repartitions = before.repartitions.clone();
-            self.stop_query_alone(&old.id).await;
+            self.lay_to_rest(&old.id, &Cut::default(), &before, command).await?;
             return Ok(());
         }
         if ours.len() != theirs.len() {
             return Err(Failed::statement("Query is not upgradeable. Rows would move between other stages than before"));
         }
         // Rows of another shape come: what is on its way must have arrived first.
-        let cuts = self.drain(&old.id, &before).await?;
+        let cuts = self.drain(&old.id, &before, command).await?;
         for (at, (crossing, known)) in ours.iter().zip(&before.repartitions).enumerate() {
             let same = theirs[at] == *crossing;
             let made = if same { known.clone() } else { self.successor(new, at, crossing, known, &cuts[at]).await? };
@@ -71,23 +76,42 @@ impl Views {
         }
     }
 
+    /// Stops the query's own tasks when they have come past `cut`. How far one that is paused had come nobody knows before it runs.
+    async fn lay_to_rest(&self, id: &QueryId, cut: &Cut, before: &Command, command: &mut Command) -> Result<(), Failed> {
+        let last = self.following(id).ok_or_else(|| not_now(id, "it does not run"))?;
+        let cells = self.come_past(id, &last, cut).await?;
+        self.stop_query_alone(id).await;
+        let all: Vec<Progress> = cells.iter().map(|cell| cell.progress()).collect();
+        if all.iter().any(|progress| progress.kept != progress.cut) {
+            return Err(not_now(id, "its state could not be written"));
+        }
+        if all.iter().all(|progress| progress.cut == Cut::default()) {
+            // It has read nothing: all that the sink will ever have can be made again by the new one.
+            command.sink_partitions = before.sink_partitions;
+        }
+        Ok(())
+    }
+
+    async fn come_past(&self, id: &QueryId, following: &Following, cut: &Cut) -> Result<Vec<Arc<Cell>>, Failed> {
+        let world = self.outside.world();
+        let passed = Box::pin(following.passed(cut, Passed::Whole));
+        match select(passed, world.sleep_until(world.now() + REST_WITHIN)).await {
+            Either::Left((cells, _)) => cells.map_err(|trouble| not_now(id, &trouble)),
+            Either::Right(_) => Err(not_now(id, "it is behind with its input")),
+        }
+    }
+
     /// Stops the query's stages one after another, from its inputs down, each when it has read all that came before. Answers
     /// how far each of its stages had read.
-    async fn drain(&self, id: &QueryId, command: &Command) -> Result<Vec<Cut>, Failed> {
-        let not_now = |why: &str| Failed::Busy(format!("{id} cannot be replaced now: {why}. Try again when it runs"));
-        let last = self.following(id).filter(|following| following.cells().is_some());
-        let last = last.ok_or_else(|| not_now("it does not run, and rows are on their way to its new keys"))?;
-        let world = self.outside.world();
-        let mut cuts = vec![Cut::default(); command.repartitions.len()];
+    async fn drain(&self, id: &QueryId, before: &Command, command: &mut Command) -> Result<Vec<Cut>, Failed> {
+        if self.following(id).is_none_or(|following| following.cells().is_none()) {
+            return Err(not_now(id, "it does not run, and rows are on their way to its new keys"));
+        }
+        let mut cuts = vec![Cut::default(); before.repartitions.len()];
         let mut arrived = Cut::default();
-        for (at, repartition) in command.repartitions.iter().enumerate().rev() {
-            let stands = || not_now("one of its stages does not run");
-            let stage = self.repartition(&repartition.id).ok_or_else(stands)?;
-            let passed = Box::pin(stage.passed(&arrived, Passed::Settled));
-            let cells = match select(passed, world.sleep_until(world.now() + REST_WITHIN)).await {
-                Either::Left((cells, _)) => cells.map_err(|_| stands())?,
-                Either::Right(_) => return Err(not_now("it is behind with its input")),
-            };
+        for (at, repartition) in before.repartitions.iter().enumerate().rev() {
+            let stage = self.repartition(&repartition.id).ok_or_else(|| not_now(id, "one of its stages does not run"))?;
+            let cells = self.come_past(id, &stage, &arrived).await?;
             let started = self.repartitions.lock().remove(&repartition.id);
             if let Some(started) = started {
                 started.following.stop().await;
@@ -99,12 +123,7 @@ impl Views {
                 arrived.advance(&InputId::new(repartition.topic.as_str(), number as i32), partition.state().high_watermark.0);
             }
         }
-        let passed = Box::pin(last.passed(&arrived, Passed::Applied));
-        match select(passed, world.sleep_until(world.now() + REST_WITHIN)).await {
-            Either::Left((passed, _)) => drop(passed.map_err(|_| not_now("it does not run"))?),
-            Either::Right(_) => return Err(not_now("it is behind with its input")),
-        }
-        self.stop_query_alone(id).await;
+        self.lay_to_rest(id, &arrived, before, command).await?;
         Ok(cuts)
     }
 

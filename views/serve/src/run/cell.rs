@@ -127,6 +127,8 @@ pub struct Progress {
     pub cut: Cut,
     /// Every output of what lies before is in its topic.
     pub settled: Cut,
+    /// The output's topic has outputs that are still to be made again.
+    pub repeats: bool,
     /// What a crash of the machine would bring back, at least.
     pub kept: Cut,
     /// Where the output's partitions ended then: outputs before are never looked for again.
@@ -215,6 +217,11 @@ impl Cell {
     /// The same, until all that comes of it is in the task's output topic.
     pub async fn settled(&self, cut: &Cut) -> bool {
         self.until(|| self.is_settled(cut)).await
+    }
+
+    /// Waits until what the task makes is new to its output's topic; `false` if it never will be.
+    pub async fn past_repeats(&self) -> bool {
+        self.until(|| !self.progress.lock().repeats).await
     }
 
     async fn until(&self, there: impl Fn() -> bool) -> bool {

@@ -359,8 +359,10 @@ impl Runner {
         task.commit()?;
         let cut = task.cut().clone();
         drop(task);
+        let repeats = self.output.as_ref().is_some_and(Output::repeats);
         self.cell.update(|progress| {
             progress.cut = cut;
+            progress.repeats = repeats;
             progress.records_in += records.len() as u64;
             progress.records_out += produced;
             progress.errors += errors;

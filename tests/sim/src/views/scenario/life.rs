@@ -72,6 +72,7 @@ impl Run {
 
     pub(super) fn end_node(&mut self) {
         self.statement = None;
+        self.terminating = None;
         self.world.kill_tasks();
         self.node = None;
         self.world.kill_tasks();
