@@ -96,8 +96,11 @@ impl Parser<'_> {
     }
 }
 
-/// Calls that older releases had and that have one meaning today.
+/// Calls that older releases had and that have one meaning today. A lambda stands nowhere but in a call.
 fn modern(function: Name, mut arguments: Vec<Expression>, position: Position) -> Expression {
+    if arguments.iter().any(|argument| matches!(argument, Expression::Lambda { .. })) {
+        return Expression::Call { function, arguments, position };
+    }
     match (function.as_str(), arguments.as_slice()) {
         ("WINDOWSTART" | "WINDOWEND", []) => Expression::Column(ColumnRef { source: None, name: function, position }),
         ("AS_ARRAY", [_, ..]) => Expression::Array(arguments),
