@@ -26,6 +26,9 @@ pub trait Target {
     /// Runs one input. An error is a broken promise, in words.
     fn run(&mut self, input: &[u8]) -> Result<(), String>;
 
+    /// What has to be done between two inputs and is not on their clock.
+    fn rest(&mut self) {}
+
     /// The next hostile input.
     fn draw(&self, dice: &mut dice::Dice, seeds: &[Vec<u8>]) -> Vec<u8> {
         let mut input = dice.pick(seeds).clone();

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use millrace_fuzz::dice::Dice;
@@ -117,14 +117,15 @@ fn child(row: &'static Row, seed: u64, seconds: u64, note: &Path) -> ExitCode {
     watch_panics();
     let note = std::fs::OpenOptions::new().write(true).open(note).expect("the parent made the note");
     let count = Arc::new(AtomicU64::new(0));
-    let progress = count.clone();
-    let work = std::thread::Builder::new().name("fuzz".into()).stack_size(STACK).spawn(move || draw_and_judge(row, seed, Duration::from_secs(seconds), &note, &progress));
+    let resting = Arc::new(AtomicBool::new(true));
+    let (progress, rests) = (count.clone(), resting.clone());
+    let work = std::thread::Builder::new().name("fuzz".into()).stack_size(STACK).spawn(move || draw_and_judge(row, seed, Duration::from_secs(seconds), &note, &progress, &rests));
     let work = work.expect("a thread can be started");
     let (mut seen, mut since) = (0, Instant::now());
     while !work.is_finished() {
         std::thread::sleep(Duration::from_millis(100));
         let now = count.load(Ordering::Relaxed);
-        if now != seen {
+        if now != seen || resting.load(Ordering::Relaxed) {
             (seen, since) = (now, Instant::now());
         } else if since.elapsed() > Duration::from_secs(INPUT_SECONDS_MAX) {
             std::process::exit(HANGS);
@@ -138,7 +139,7 @@ fn child(row: &'static Row, seed: u64, seconds: u64, note: &Path) -> ExitCode {
 }
 
 /// Draws and runs until the time is over or something broke; says how much did.
-fn draw_and_judge(row: &Row, seed: u64, time: Duration, note: &std::fs::File, count: &AtomicU64) -> usize {
+fn draw_and_judge(row: &Row, seed: u64, time: Duration, note: &std::fs::File, count: &AtomicU64, resting: &AtomicBool) -> usize {
     let until = Instant::now() + time;
     let mut target: Box<dyn Target> = (row.make)();
     let seeds = target.seeds();
@@ -150,11 +151,14 @@ fn draw_and_judge(row: &Row, seed: u64, time: Duration, note: &std::fs::File, co
         let number = count.fetch_add(1, Ordering::Relaxed) + 1;
         let noted = [&number.to_le_bytes()[..], &(input.len() as u32).to_le_bytes(), &input].concat();
         note.write_all_at(&noted, 0).expect("the note can be written");
+        resting.store(false, Ordering::Relaxed);
         if let Err(broken) = judge(row, &mut *target, &input) {
             println!("{}: input {number} of seed {seed}: {broken}\n    kept as {}", row.name, keep(row.name, &input).display());
             let _ = std::io::stdout().flush();
             return 1;
         }
+        resting.store(true, Ordering::Relaxed);
+        target.rest();
     }
     0
 }

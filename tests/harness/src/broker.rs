@@ -64,7 +64,10 @@ impl Options {
     pub fn try_start(self) -> Result<Broker, String> {
         let folder = Arc::new(scratch(&self.name));
         let data = self.data.clone().unwrap_or_else(|| folder.path().join("data"));
-        Broker::launch(self, folder, data, Ports { kafka: free_port(), http: free_port(), grpc: free_port() })
+        let launch = || Broker::launch(self.clone(), folder.clone(), data.clone(), Ports { kafka: free_port(), http: free_port(), grpc: free_port() });
+        // A port that was free may have been taken by somebody's connection meanwhile.
+        let taken = |failure: &String| failure.contains("Address already in use");
+        launch().or_else(|failure| if taken(&failure) { launch() } else { Err(failure) })
     }
 }
 

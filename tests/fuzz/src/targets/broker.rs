@@ -72,10 +72,16 @@ impl Process {
                 return Err(format!("it holds {} MiB", held >> 20));
             }
         }
-        if self.runs == LIFE {
+        Ok(())
+    }
+
+    /// Between two inputs: a process that has had enough of them is followed by the next. Answers whether it was.
+    fn rest(&mut self) -> bool {
+        let over = self.runs >= LIFE;
+        if over {
             *self = Process::start();
         }
-        Ok(())
+        over
     }
 }
 
@@ -158,6 +164,12 @@ impl Target for Kafka {
         said
     }
 
+    fn rest(&mut self) {
+        if self.process.rest() {
+            self.stream = None;
+        }
+    }
+
     fn draw(&self, dice: &mut Dice, seeds: &[Vec<u8>]) -> Vec<u8> {
         let mut input = dice.pick(seeds).clone();
         if dice.roll(5) > 0 {
@@ -222,6 +234,10 @@ impl Target for Http {
         self.process.look()
     }
 
+    fn rest(&mut self) {
+        self.process.rest();
+    }
+
     fn draw(&self, dice: &mut Dice, seeds: &[Vec<u8>]) -> Vec<u8> {
         let seed = dice.pick(seeds);
         if dice.roll(5) > 0 {
@@ -262,6 +278,16 @@ fn channel(runtime: &tokio::runtime::Runtime, broker: &Broker) -> Channel {
     Channel::from_shared(format!("http://{}", broker.grpc())).expect("an address").connect_lazy()
 }
 
+impl Grpc {
+    /// Speaks to the process that runs now.
+    fn follow(&mut self) {
+        if self.process.broker.pid() != self.life {
+            self.life = self.process.broker.pid();
+            self.channel = channel(&self.runtime, &self.process.broker);
+        }
+    }
+}
+
 impl Target for Grpc {
     fn seeds(&self) -> Vec<Vec<u8>> {
         formats::grpc_samples().into_iter().enumerate().map(|(at, (_, _, message))| [vec![at as u8], message].concat()).collect()
@@ -288,11 +314,13 @@ impl Target for Grpc {
         };
         let _ = self.runtime.block_on(async { tokio::time::timeout(PATIENCE * 3, call).await });
         let said = self.process.look();
-        if self.process.broker.pid() != self.life {
-            self.life = self.process.broker.pid();
-            self.channel = channel(&self.runtime, &self.process.broker);
-        }
+        self.follow();
         said
+    }
+
+    fn rest(&mut self) {
+        self.process.rest();
+        self.follow();
     }
 
     fn draw(&self, dice: &mut Dice, seeds: &[Vec<u8>]) -> Vec<u8> {
