@@ -67,7 +67,7 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, config: &LogConfig, open
     let mut recovery = Recovery { disk, dir, config, opening, epochs, unsynced: Vec::new(), recovered };
     let looks = recovery.look(&listing)?;
     let covered_index = looks.iter().filter_map(|look| Some(look.front.as_ref()?.summary.last_index)).max().unwrap_or(0);
-    recovery.look_for_lost(&listing, covered_index)?;
+    recovery.look_for_lost(&listing)?;
     let durable_index = covered_index.max(opening.durable_index);
     let mut segments = recovery.segments(looks, durable_index)?;
     if segments.is_empty() && durable_index >= opening.begin.index {
@@ -191,16 +191,15 @@ impl Recovery<'_> {
         Ok(looks)
     }
 
-    /// An index file goes, durably, before its segment does: one that is alone and says more than all others vouches for a lost segment.
-    fn look_for_lost(&self, listing: &Listing, covered_index: u64) -> Result<(), LogError> {
+    /// Behind the last segment an index file goes, durably, before its segment does: one that is alone there vouches for a lost one.
+    fn look_for_lost(&self, listing: &Listing) -> Result<(), LogError> {
         for entry in self.disk.list(self.dir).map_err(LogError::io("list", self.dir))? {
             let Some((FileKind::Index, base)) = FileKind::parse(&entry.name) else { continue };
-            if listing.contains_key(&base) {
+            if listing.last_key_value().is_some_and(|(&last, _)| base <= last) {
                 continue;
             }
             let front = read_front(self.disk.as_ref(), &self.dir.join(&entry.name))?;
-            let Some(summary) = front.map(|front| front.summary).filter(|summary| summary.identity == self.opening.identity) else { continue };
-            if summary.last_index > covered_index {
+            if let Some(Front { summary, .. }) = front.filter(|front| front.summary.identity == self.opening.identity) {
                 let why = format!("the segment is gone, and its index file says that entries up to {} were in it", summary.last_index);
                 return Err(LogError::corrupt(&FileKind::Log.path(self.dir, base), 0, why));
             }
