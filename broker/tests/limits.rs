@@ -4,7 +4,7 @@ mod common;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use common::{Client, TestNode, batch, batch_from, fetch, framed, produce, topic};
+use common::{Client, TestNode, batch, fetch, framed, produce, topic};
 use millrace_protocol::messages as m;
 use millrace_protocol::{Encodable, StrBytes};
 use millrace_record::{BatchBuilder, Codec, Level};
@@ -189,24 +189,4 @@ async fn fetches_that_cannot_be_get_their_code_and_no_data() {
     assert_eq!(client.ask(&session(opened, 1), 11).await.error_code, INVALID_FETCH_SESSION_EPOCH, "the same epoch again");
     assert_eq!(client.ask(&session(opened, -1), 11).await.error_code, 0, "it is closed");
     assert_eq!(client.ask(&session(opened, 2), 11).await.error_code, FETCH_SESSION_ID_NOT_FOUND);
-}
-
-/// Many producers, each with a few records: what is kept of them is small, and ends with them.
-#[tokio::test]
-async fn thousands_of_producers_are_remembered_and_forgotten() {
-    let node = TestNode::start().await;
-    let mut client = node.connect().await;
-    client.create_topic("t", 1, &[]).await;
-    let before = common::resident();
-    for producer in 0..5_000 {
-        client.send(&produce("t", 0, batch_from(producer, 0, 0, &["x"]), -1), 9).await;
-        if producer % 100 == 99 {
-            for _ in 0..100 {
-                assert!(client.receive().await.is_some());
-            }
-        }
-    }
-    let grown = common::resident().saturating_sub(before);
-    assert!(grown < 64 << 20, "{} MiB for 5000 producers", grown >> 20);
-    assert_eq!(client.produce("t", batch_from(7, 0, 0, &["x"])).await.base_offset, 7, "a repetition is still recognised");
 }
