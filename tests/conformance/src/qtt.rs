@@ -32,6 +32,10 @@ pub fn show(case: &Case) -> String {
     }
     for (name, topic) in &session.bench.topics {
         let source = session.source_of_topic(name);
+        if let Some(source) = &source {
+            let columns: Vec<String> = source.schema.columns().iter().map(post::column_text).collect();
+            let _ = writeln!(out, "{name}: {} {}", source.kind.word(), columns.join(", "));
+        }
         for record in &topic.records {
             let _ = match decode(record, &Wire::new(source.as_deref())) {
                 Ok(Actual { key, value, timestamp, window, .. }) => {

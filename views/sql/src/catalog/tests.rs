@@ -192,3 +192,27 @@ fn with_clauses_are_checked() {
         assert!(error.contains(expected), "{with}\n{error}");
     }
 }
+
+#[test]
+fn a_replacement_that_is_refused_says_what_changed_as_ksqldb_does() {
+    let mut made = world(STREAM);
+    made.run("CREATE STREAM c (id INT KEY, v INT) WITH (kafka_topic='c', value_format='JSON', partitions=3);").unwrap();
+    made.run("CREATE STREAM b AS SELECT id, v FROM a;").unwrap();
+    let other_source = made.refused("CREATE OR REPLACE STREAM b AS SELECT id, v FROM c;");
+    assert!(
+        other_source.contains("Query is not upgradeable. Plan step of type StreamSource must have matching topicName. Values differ: a vs. c"),
+        "{other_source}"
+    );
+    let other_format = made.refused("CREATE OR REPLACE STREAM a (id INT KEY, v INT) WITH (kafka_topic='a', value_format='DELIMITED');");
+    assert!(
+        other_format.contains(
+            "DataSource '`A`' has topic = KsqlTopic{kafkaTopicName='a', keyFormat=KeyFormat{format=FormatInfo{format=KAFKA, \
+             properties={}}, features=[], window=Optional.empty}, valueFormat=ValueFormat{format=FormatInfo{format=JSON, \
+             properties={}}, features=[]}} which is not upgradeable to KsqlTopic{"
+        ),
+        "{other_format}"
+    );
+    made.run("CREATE TABLE d AS SELECT v, COUNT(*) AS n FROM a GROUP BY v;").unwrap();
+    let more_calls = made.refused("CREATE OR REPLACE TABLE d AS SELECT v, COUNT(*) AS n, SUM(v) AS s FROM a GROUP BY v;");
+    assert!(more_calls.contains("Values differ: [COUNT(ROWTIME)] vs. [COUNT(ROWTIME), SUM(V)]"), "{more_calls}");
+}

@@ -2,21 +2,23 @@
 
 use crate::ast::Expression;
 use crate::error::{Result, SqlError};
-use crate::plan::{Aggregate, AggregateCall, DataSource, FormatInfo, JoinForm, PersistentPlan, Step};
+use crate::name::Name;
+use crate::plan::{Aggregate, AggregateCall, DataSource, FormatInfo, JoinForm, PersistentPlan, SerdeFeature, SourceKind, Step};
 use crate::schema::Column;
 
 /// A source may gain value columns at its end; nothing else may change.
 pub(crate) fn check_source(old: &DataSource, new: &DataSource) -> Result<()> {
     let kind = |source: &DataSource| format!("K{}", source.kind);
-    let format = |info: &FormatInfo| info.format.to_string();
-    let window = |source: &DataSource| source.window.map_or("none".to_string(), |window| format!("{} {}", window.window_type, window.size_ms.unwrap_or(0)));
-    let column = |source: &DataSource| source.timestamp.as_ref().map_or("none".to_string(), |timestamp| timestamp.column.to_string());
+    let column = |source: &DataSource| optional(source.timestamp.as_ref().map(|timestamp| {
+        format!("TimestampColumn{{column={}, format={}}}", timestamp.column.quoted(), optional(timestamp.format.clone()))
+    }));
+    let same_topic = old.topic == new.topic
+        && old.key_format == new.key_format
+        && old.value_format == new.value_format
+        && old.window == new.window;
     let properties = [
         ("type", old.kind == new.kind, kind(old), kind(new)),
-        ("topic", old.topic == new.topic, old.topic.clone(), new.topic.clone()),
-        ("key format", old.key_format.format == new.key_format.format, format(&old.key_format), format(&new.key_format)),
-        ("value format", old.value_format.format == new.value_format.format, format(&old.value_format), format(&new.value_format)),
-        ("window", old.window == new.window, window(old), window(new)),
+        ("topic", same_topic, topic_text(old), topic_text(new)),
         ("timestamp column", old.timestamp == new.timestamp, column(old), column(new)),
     ];
     let changed = |what: &str, from: &dyn std::fmt::Display, to: &dyn std::fmt::Display| {
@@ -29,6 +31,57 @@ pub(crate) fn check_source(old: &DataSource, new: &DataSource) -> Result<()> {
         return Ok(());
     }
     Err(SqlError::definition(format!("Cannot upgrade data source: {}", faults.join("\n\tAND "))))
+}
+
+/// ksqlDB's text for a topic with its formats and window: messages about what changed show it whole.
+fn topic_text(source: &DataSource) -> String {
+    let window = source.window.map(|window| {
+        let size = window.size_ms.map(java_duration);
+        format!("WindowInfo{{type={}, size={}}}", window.window_type, optional(size))
+    });
+    format!(
+        "KsqlTopic{{kafkaTopicName='{}', keyFormat=KeyFormat{{{}, window={}}}, valueFormat=ValueFormat{{{}}}}}",
+        source.topic,
+        format_text(&source.key_format),
+        optional(window),
+        format_text(&source.value_format)
+    )
+}
+
+fn format_text(info: &FormatInfo) -> String {
+    let properties: Vec<String> = info.properties.iter().map(|(name, value)| format!("{}={value}", name.name())).collect();
+    let feature = match info.feature {
+        Some(SerdeFeature::WrapSingles) => "WRAP_SINGLES",
+        Some(SerdeFeature::UnwrapSingles) => "UNWRAP_SINGLES",
+        None => "",
+    };
+    format!("format=FormatInfo{{format={}, properties={{{}}}}}, features=[{feature}]", info.format, properties.join(", "))
+}
+
+/// An optional value as Java shows it.
+fn optional(value: Option<String>) -> String {
+    value.map_or("Optional.empty".to_string(), |value| format!("Optional[{value}]"))
+}
+
+/// Java's `Duration.toString`: hours, minutes and seconds, those that are not zero.
+fn java_duration(ms: i64) -> String {
+    if ms == 0 {
+        return "PT0S".to_string();
+    }
+    let (hours, minutes, rest) = (ms / 3_600_000, ms / 60_000 % 60, ms % 60_000);
+    let mut text = "PT".to_string();
+    if hours > 0 {
+        text.push_str(&format!("{hours}H"));
+    }
+    if minutes > 0 {
+        text.push_str(&format!("{minutes}M"));
+    }
+    if rest > 0 {
+        let seconds = format!("{}.{:03}", rest / 1000, rest % 1000);
+        text.push_str(seconds.trim_end_matches('0').trim_end_matches('.'));
+        text.push('S');
+    }
+    text
 }
 
 fn schema_fault(old: &DataSource, new: &DataSource) -> Option<String> {
@@ -68,12 +121,17 @@ fn not_upgradeable(why: String) -> SqlError {
 
 /// Two plans differ where they may not.
 fn differ(step: &str, what: &str, old: &str, new: &str) -> SqlError {
-    not_upgradeable(format!("{step} must have matching {what}. Values differ: {old} vs. {new}"))
+    not_upgradeable(format!("Plan step of type {step} must have matching {what}. Values differ: {old} vs. {new}"))
 }
 
 fn shown(expressions: &[Expression]) -> String {
     let texts: Vec<String> = expressions.iter().map(crate::format::bare).collect();
     format!("[{}]", texts.join(", "))
+}
+
+fn call_text(function: &Name, arguments: &[Expression]) -> String {
+    let texts: Vec<String> = arguments.iter().map(crate::format::bare).collect();
+    format!("{function}({})", texts.join(", "))
 }
 
 fn check_step(old: &Step, new: &Step) -> Result<()> {
@@ -93,7 +151,7 @@ fn check_step(old: &Step, new: &Step) -> Result<()> {
         (Step::FlatMap(old), Step::FlatMap(new)) => {
             if old.calls != new.calls {
                 let text = |step: &crate::plan::FlatMap| {
-                    let texts: Vec<String> = step.calls.iter().map(|call| format!("{}({})", call.function, shown(&call.arguments))).collect();
+                    let texts: Vec<String> = step.calls.iter().map(|call| call_text(&call.function, &call.arguments)).collect();
                     format!("[{}]", texts.join(", "))
                 };
                 return Err(differ("StreamFlatMap", "table functions", &text(old), &text(new)));
@@ -108,7 +166,10 @@ fn check_step(old: &Step, new: &Step) -> Result<()> {
             check_step(without_filters(&old.input), without_filters(&new.input))
         }
         (Step::Aggregate(old), Step::Aggregate(new)) => check_aggregate(old, new),
-        _ => Err(not_upgradeable(format!("Incompatible steps: {} vs. {}", step_name(old), step_name(new)))),
+        _ => {
+            let class = |step: &Step| format!("class io.confluent.ksql.execution.plan.{}", step_name(step));
+            Err(differ(step_name(old), "class", &class(old), &class(new)))
+        }
     }
 }
 
@@ -118,15 +179,15 @@ fn check_aggregate(old: &Aggregate, new: &Aggregate) -> Result<()> {
         return Err(differ("StreamGroupBy", "group by expressions", &shown(&old.group_by), &shown(&new.group_by)));
     }
     if old.required != new.required {
-        let text = |names: &[crate::name::Name]| {
-            let quoted: Vec<String> = names.iter().map(crate::name::Name::quoted).collect();
+        let text = |names: &[Name]| {
+            let quoted: Vec<String> = names.iter().map(Name::quoted).collect();
             format!("[{}]", quoted.join(", "))
         };
         return Err(differ(name, "columns not part of aggregate", &text(&old.required), &text(&new.required)));
     }
     if old.calls != new.calls {
         let text = |calls: &[AggregateCall]| {
-            let texts: Vec<String> = calls.iter().map(|call| format!("{}({})", call.function, shown(&call.arguments))).collect();
+            let texts: Vec<String> = calls.iter().map(|call| call_text(&call.function, &call.arguments)).collect();
             format!("[{}]", texts.join(", "))
         };
         return Err(differ(name, "aggregate functions", &text(&old.calls), &text(&new.calls)));
@@ -144,7 +205,6 @@ fn without_filters(step: &Step) -> &Step {
 
 /// Steps that may not change at all, by ksqlDB's names for them.
 fn fixed_kind(step: &Step) -> Option<&'static str> {
-    use crate::plan::SourceKind;
     match step {
         Step::Aggregate(aggregate) if aggregate.window.is_some() => Some("StreamWindowedAggregate"),
         Step::Aggregate(aggregate) if aggregate.input.kind() == SourceKind::Table => Some("TableAggregate"),
@@ -159,15 +219,19 @@ fn fixed_kind(step: &Step) -> Option<&'static str> {
     }
 }
 
+/// ksqlDB's class for a step.
 fn step_name(step: &Step) -> &'static str {
+    let table = step.kind() == SourceKind::Table;
     match step {
-        Step::Source(_) => "Source",
-        Step::Filter(_) => "Filter",
-        Step::Project(_) => "Select",
+        Step::Source(_) if table => "TableSource",
+        Step::Source(_) => "StreamSource",
+        Step::Filter(_) if table => "TableFilter",
+        Step::Filter(_) => "StreamFilter",
+        Step::Project(_) if table => "TableSelect",
+        Step::Project(_) => "StreamSelect",
         Step::PartitionBy(_) => "StreamSelectKey",
         Step::FlatMap(_) => "StreamFlatMap",
-        Step::Aggregate(_) => "StreamAggregate",
-        Step::Join(_) => "Join",
-        Step::Suppress(_) => "TableSuppress",
+        // All others may not change at all.
+        other => fixed_kind(other).unwrap_or("StreamAggregate"),
     }
 }
