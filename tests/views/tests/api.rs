@@ -226,6 +226,14 @@ fn errors_have_codes_and_reasons() {
         refused(views.query("SELECT * FROM by_key EMIT CHANGES;").await, Code::InvalidArgument, "INVALID_ARGUMENT");
         let said = refused(views.execute("DROP TABLE IF EXISTS nope; DROP TABLE nope;").await, Code::InvalidArgument, "STATEMENT_INVALID");
         assert!(said.to_lowercase().contains("nope"), "{said}");
+        // A property that cannot be is refused; one that nothing knows has no effect.
+        for (name, value) in [("auto.offset.reset", "none"), ("ksql.query.pull.table.scan.enabled", "maybe"), ("bootstrap.servers", "x")] {
+            let wrong = views.clone().with_property(name, value);
+            let said = refused(wrong.query("SELECT * FROM by_key;").await, Code::InvalidArgument, "STATEMENT_INVALID");
+            assert!(said.contains(name), "{said}");
+            refused(wrong.execute("CREATE STREAM other AS SELECT * FROM src;").await, Code::InvalidArgument, "STATEMENT_INVALID");
+        }
+        views.clone().with_property("of.somebody.else", "1").query("SELECT * FROM by_key;").await.unwrap();
         let strange = Cut::after(&millrace_client::Delivered { at: TopicPartition::new("elsewhere", 0), offset: 1 });
         refused(views.get("by_key", "a").at_or_after(&strange).await, Code::InvalidArgument, "NOT_AN_INPUT");
         // A record that nobody has written yet: the call ends at its deadline, not later.

@@ -7,6 +7,7 @@ use futures_util::lock::MutexGuard;
 use millrace_engine::Query;
 use millrace_shard::{GroupId, Partition};
 use millrace_sql::ast::{Located, QueryRef, Statement};
+use millrace_sql::catalog::properties::{Unfit, check};
 use millrace_sql::catalog::{Catalog, Decision, Effect, Explanation, NewTopic, NoSchemas, Session, Settings, Topics, decide};
 use millrace_sql::parser::{RawStatement, Variables, parse_raw, split};
 use millrace_sql::plan::QueryId;
@@ -98,9 +99,10 @@ impl Views {
         let whole = |failed: Failed| Stopped { done: Vec::new(), failed, statement: sql.to_string() };
         let raws = split(sql, &self.settings.limits).map_err(|error| whole(error.into()))?;
         let mut alone = Some(self.alone().await);
-        self.check_all(&raws, properties, variables)?;
+        let mut settings = self.session_settings(properties).map_err(whole)?;
+        self.check_all(&raws, settings.clone(), variables)?;
 
-        let (mut settings, mut variables) = (self.session_settings(properties), variables_of(variables));
+        let mut variables = variables_of(variables);
         let mut done = Vec::new();
         for raw in &raws {
             match self.execute_one(raw, &mut settings, &mut variables, &mut alone).await {
@@ -128,13 +130,16 @@ impl Views {
         answer.await.unwrap_or_else(given_up)
     }
 
-    /// The server's properties under the session's own.
-    pub fn session_settings(&self, properties: &BTreeMap<String, String>) -> Settings {
+    /// The server's properties under the session's own. A name that nothing knows has no effect: clients send what they like.
+    pub fn session_settings(&self, properties: &BTreeMap<String, String>) -> Result<Settings, Failed> {
         let mut settings = self.server.clone();
         for (name, value) in properties {
-            settings.set(full_name(name), value.as_str());
+            match check(name, value) {
+                Ok(()) | Err(Unfit::Unknown(_)) => settings.set(full_name(name), value.as_str()),
+                Err(unfit) => return Err(Failed::statement(unfit.to_string())),
+            }
         }
-        settings
+        Ok(settings)
     }
 
     /// All statements of a text, without a look at the catalog.
@@ -149,8 +154,8 @@ impl Views {
         Ok(session.explain(query, statement)?)
     }
 
-    fn check_all(&self, raws: &[RawStatement<'_>], properties: &BTreeMap<String, String>, variables: &BTreeMap<String, String>) -> Result<(), Stopped> {
-        let (mut settings, mut variables) = (self.session_settings(properties), variables_of(variables));
+    fn check_all(&self, raws: &[RawStatement<'_>], mut settings: Settings, variables: &BTreeMap<String, String>) -> Result<(), Stopped> {
+        let mut variables = variables_of(variables);
         let mut catalog = (*self.catalog()).clone();
         let topics = PlannedTopics { broker: BrokerTopics(&*self.outside), planned: RefCell::default() };
         for raw in raws {

@@ -79,7 +79,7 @@ impl Views {
         let [located] = statements else {
             return Err(Failed::statement(format!("Expected exactly one KSQL statement; found {} instead", statements.len())));
         };
-        let settings = self.session_settings(properties);
+        let settings = self.session_settings(properties)?;
         match self.decide(&self.catalog(), &BrokerTopics(&*self.outside), &settings, located)?.effect {
             Effect::Pull(plan) if plan.source.is_table() => {
                 // A scan must not keep the threads that serve the network; a look-up is done before it could move.
