@@ -19,6 +19,9 @@ pub trait Databases: Send + Sync {
 pub trait Database: Send + Sync {
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError>;
 
+    /// Whether nothing was ever written.
+    fn is_empty(&self) -> Result<bool, StoreError>;
+
     /// Of the last write.
     fn cut(&self) -> Result<Cut, StoreError>;
 

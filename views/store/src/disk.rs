@@ -36,8 +36,9 @@ impl DiskStore {
     pub fn open(dir: &Path, files: &[String], databases: &dyn Databases, budget: &Arc<RowBudget>) -> Result<DiskStore, StoreError> {
         let database = databases.open(dir, files)?;
         let cut = database.cut()?;
+        let resident = Mutex::new(Resident::new(database.is_empty()?));
         budget.join();
-        Ok(DiskStore { database, resident: Mutex::default(), written_cut: cut.clone(), cut, writing: false, budget: budget.clone() })
+        Ok(DiskStore { database, resident, written_cut: cut.clone(), cut, writing: false, budget: budget.clone() })
     }
 
     /// Half the budget is taken by rows still to be written; the other half stays for what is read. The owner writes back

@@ -7,6 +7,7 @@
 //! Invariants: RocksDB holds exactly the rows of its own cut; resident rows over it are exactly the rows of [`DiskStore::cut`];
 //! dirty rows are never evicted before they are written; memory stays within the budget but for one unit's rows.
 //! Absences: no clock (the owner says when to write back), no knowledge of plans.
+mod absent;
 mod budget;
 mod database;
 mod disk;

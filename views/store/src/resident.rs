@@ -7,10 +7,15 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use millrace_engine::state::{KeyHasher, Rows, Stored, TableId};
 
+use crate::absent::Seen;
+
 type RowKey = (TableId, Box<[u8]>);
 
 /// What a row costs beside its bytes: its places in the map, the key's and the row's allocations, their headers.
 const OVERHEAD: usize = 160;
+
+/// A filter of all keys takes at most this part of the memory for rows; beyond, the database is asked.
+const SEEN_SHARE: usize = 8;
 
 /// A row that was read, and whether it was read again since the hand of the clock last passed it.
 struct Clean {
@@ -30,12 +35,25 @@ pub struct Resident {
     clean: IndexMap<TableId, IndexMap<Box<[u8]>, Clean, KeyHasher>>,
     clock: VecDeque<RowKey>,
     clean_bytes: usize,
+    /// Every key that was ever put; nothing where they are not known, or too many.
+    seen: Option<Seen>,
 }
 
 impl Resident {
+    /// `empty`: the database holds nothing yet.
+    pub fn new(empty: bool) -> Resident {
+        Resident { seen: empty.then(Seen::default), ..Resident::default() }
+    }
+
     /// `Some(None)`: known to be absent.
     pub fn get(&mut self, table: TableId, key: &[u8]) -> Option<Option<Stored>> {
-        if let Some(known) = self.dirty.get(table, key).or_else(|| self.written.get(table, key)) {
+        if let Some(known) = self.dirty.get(table, key) {
+            return Some(known.clone());
+        }
+        if self.seen.as_ref().is_some_and(|seen| !seen.may_have(Seen::hash(table, key))) {
+            return Some(None);
+        }
+        if let Some(known) = self.written.get(table, key) {
             return Some(known.clone());
         }
         let clean = self.clean.get_mut(&table)?.get_mut(key)?;
@@ -48,10 +66,16 @@ impl Resident {
         if let Some(clean) = self.clean.get_mut(&table).and_then(|rows| rows.swap_remove(key.as_slice())) {
             self.clean_bytes -= clean.bytes;
         }
+        let hash = self.seen.is_some().then(|| Seen::hash(table, &key));
         let (key_bytes, bytes) = (OVERHEAD + key.len(), row_bytes(row.as_ref()));
         match self.dirty.insert(table, key, row) {
             Some(before) => self.dirty_bytes = self.dirty_bytes + bytes - row_bytes(before.as_ref()),
-            None => self.dirty_bytes += key_bytes + bytes,
+            None => {
+                self.dirty_bytes += key_bytes + bytes;
+                if let (Some(seen), Some(hash)) = (&mut self.seen, hash) {
+                    seen.add(hash);
+                }
+            }
         }
     }
 
@@ -104,7 +128,7 @@ impl Resident {
     }
 
     pub fn bytes(&self) -> usize {
-        self.kept_bytes() + self.clean_bytes
+        self.kept_bytes() + self.clean_bytes + self.seen.as_ref().map_or(0, Seen::bytes)
     }
 
     /// The dirty rows are about to be written. Gives those of the write-back before, which nobody needs any more.
@@ -112,6 +136,7 @@ impl Resident {
         let before = std::mem::replace(&mut self.written, Arc::new(std::mem::take(&mut self.dirty)));
         self.written_bytes = std::mem::take(&mut self.dirty_bytes);
         self.evict(room.saturating_sub(self.kept_bytes()));
+        self.seen = self.seen.take().filter(|seen| seen.bytes() <= room / SEEN_SHARE);
         // Keys whose clean row was changed leave an entry in the clock; without this they would pile up.
         let count: usize = self.clean.values().map(IndexMap::len).sum();
         if self.clock.len() > 2 * count + 64 {

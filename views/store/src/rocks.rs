@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use millrace_engine::state::{Cut, Rows, StoreError, Stored, TableId, decode_cut, decode_row, encode_cut, encode_row};
+use millrace_engine::state::{Cut, Rows, StoreError, Stored, TableId, decode_cut, decode_row, encode_cut, put_row};
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, Direction, ErrorKind, IteratorMode, Options, ReadOptions,
     WriteBatch, WriteBufferManager,
@@ -113,6 +113,10 @@ impl Database for Rocks {
         Ok(found.map(|bytes| decode_row(&bytes)).transpose()?)
     }
 
+    fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.0.iterator(IteratorMode::Start).next().transpose().map_err(trouble)?.is_none())
+    }
+
     fn cut(&self) -> Result<Cut, StoreError> {
         let found = self.0.get_pinned(CUT_KEY).map_err(trouble)?;
         Ok(found.map(|bytes| decode_cut(&bytes)).transpose()?.unwrap_or_default())
@@ -120,12 +124,19 @@ impl Database for Rocks {
 
     fn write(&self, rows: &Rows, cut: &Cut) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
+        let (mut full, mut bytes) = (Vec::new(), Vec::new());
         for (table, rows) in rows.iter() {
             // In the order of keys each row's place in the memtable is found beside the one before.
             for (key, row) in rows.sorted() {
+                full.clear();
+                put_full_key(&mut full, table, key);
                 match row {
-                    Some(stored) => batch.put(full_key(table, key), encode_row(stored)),
-                    None => batch.delete(full_key(table, key)),
+                    Some(stored) => {
+                        bytes.clear();
+                        put_row(&mut bytes, stored);
+                        batch.put(&full, &bytes);
+                    }
+                    None => batch.delete(&full),
                 }
             }
         }
@@ -179,9 +190,13 @@ fn visit_range(rows: rocksdb::DBIterator<'_>, visit: Visit<'_>) -> Result<(), St
 
 fn full_key(table: TableId, key: &[u8]) -> Vec<u8> {
     let mut full = Vec::with_capacity(4 + key.len());
+    put_full_key(&mut full, table, key);
+    full
+}
+
+fn put_full_key(full: &mut Vec<u8>, table: TableId, key: &[u8]) {
     full.extend_from_slice(&table.0.to_be_bytes());
     full.extend_from_slice(key);
-    full
 }
 
 fn trouble(error: rocksdb::Error) -> StoreError {

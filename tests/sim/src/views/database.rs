@@ -220,6 +220,11 @@ impl Database for SimDatabase {
         Ok(self.inner.lock().0.rows.get(&(table, key.to_vec())).cloned())
     }
 
+    fn is_empty(&self) -> Result<bool, StoreError> {
+        let inner = self.inner.lock();
+        Ok(inner.0.rows.is_empty() && inner.0.cut == Cut::default())
+    }
+
     fn cut(&self) -> Result<Cut, StoreError> {
         Ok(self.inner.lock().0.cut.clone())
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use millrace_sql::value::Value;
 
-use crate::state::key::{decode_values, encode_values, split_time};
-use crate::state::{Cut, InputId, KeyBuilder, Stored};
+use crate::state::key::{decode_values, encode_values, put_time, put_values, split_time};
+use crate::state::{Cut, InputId, Stored};
 
 /// State that no version of this program wrote.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +13,15 @@ use crate::state::{Cut, InputId, KeyBuilder, Stored};
 pub struct CorruptRow(pub &'static str);
 
 pub fn encode_row(stored: &Stored) -> Vec<u8> {
-    KeyBuilder::new().time(stored.timestamp).bytes(&encode_values(&stored.row)).build()
+    let mut out = Vec::with_capacity(48);
+    put_row(&mut out, stored);
+    out
+}
+
+/// The same, behind what is there already.
+pub fn put_row(out: &mut Vec<u8>, stored: &Stored) {
+    put_time(out, stored.timestamp);
+    put_values(out, &stored.row);
 }
 
 pub fn decode_row(bytes: &[u8]) -> Result<Stored, CorruptRow> {

@@ -98,10 +98,20 @@ fn encode_with_room(values: &[Value], room: usize) -> Vec<u8> {
         _ => 10,
     };
     let mut out = Vec::with_capacity(values.iter().map(bytes).sum::<usize>() + room);
-    for value in values {
-        push(&mut out, value);
-    }
+    put_values(&mut out, values);
     out
+}
+
+/// Appends the values.
+pub fn put_values(out: &mut Vec<u8>, values: &[Value]) {
+    for value in values {
+        push(out, value);
+    }
+}
+
+/// Appends a time, as [`KeyBuilder::time`] does.
+pub fn put_time(out: &mut Vec<u8>, ms: i64) {
+    push_i64(out, ms);
 }
 
 /// A key with the window that belongs to it, as one key.

@@ -11,7 +11,7 @@ mod memory;
 mod rows;
 mod unit;
 
-pub use self::bytes::{CorruptRow, decode_cut, decode_row, encode_cut, encode_row, value_bytes};
+pub use self::bytes::{CorruptRow, decode_cut, decode_row, encode_cut, encode_row, put_row, value_bytes};
 pub use cut::{Cut, InputId};
 pub use key::{KeyBuilder, after_prefix, decode_values, encode_values, encode_windowed, split_time};
 pub use memory::MemoryStore;
