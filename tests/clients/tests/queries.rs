@@ -9,7 +9,7 @@ use millrace_clients_tests::rest::Rest;
 use millrace_harness::{Broker, wait_for};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// On a machine that is busy with other things.
 const SOON: Duration = Duration::from_secs(90);
@@ -153,6 +153,11 @@ fn a_replaced_query_goes_on_where_it_was_and_repeats_nothing() {
     assert_eq!(changes.len(), 10, "{changes:?}");
     assert_eq!(moving(&rest).len(), 1, "the old stage is gone");
     assert_eq!(folders(broker.data()).len(), 3, "two queries and one stage: {:?}", folders(broker.data()));
+    // Rows that are made from their groups have no chance of their own to go on with.
+    let body = json!({ "ksql": "CREATE OR REPLACE TABLE counted AS SELECT g, COUNT(*) AS c, RANDOM() AS r FROM src GROUP BY g;" });
+    let refused = rest.post("/ksql", &body).expect_err("a column that asks for chance");
+    assert!(refused.contains("not upgradeable") && refused.contains("chance"), "{refused}");
+    expect(&rest, "SELECT g, c FROM counted;", &[("x", 6), ("y", 2), ("z", 2)]);
 }
 
 #[test]

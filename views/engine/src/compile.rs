@@ -16,6 +16,7 @@ use millrace_sql::schema::{Role, Schema};
 
 use crate::dataflow::{Dataflow, Target};
 use crate::error::CompileError;
+use crate::lookup::repeats;
 use crate::operators::{
     Filter, FlatMap, Fold, Folds, ForeignKeyJoin, Group, Grouping, Joiner, Operator, PartitionBy, Port, Project, Retention, Rewindow,
     Scalar, Scalars, SessionAggregate, SideTables, StreamAggregate, StreamStreamJoin, StreamTableJoin, Table, TableAggregate,
@@ -64,7 +65,7 @@ pub fn compile_crossing(at: usize, moves: Moves<'_>, settings: &Settings<'_>) ->
         Some(group_by) => {
             let operator = Group { group_by: compiler.scalars(group_by, crossing.step.schema())? };
             let target = compiler.node("GroupBy", Box::new(operator), Target::Result);
-            compiler.step(crossing.step, target, Wants { final_only: false, old: true })?;
+            compiler.step(crossing.step, target, Wants { old: true, ..Wants::default() })?;
         }
     }
     Ok(compiler.dataflow)
@@ -77,6 +78,8 @@ struct Wants {
     final_only: bool,
     /// The rows that stood before a table's changes.
     old: bool,
+    /// No rows: they are kept there.
+    kept_above: bool,
 }
 
 struct Compiler<'a> {
@@ -104,8 +107,8 @@ impl Compiler<'_> {
                 let target = match source.source.kind {
                     SourceKind::Stream => target,
                     SourceKind::Table => {
-                        let rows = self.tables().next();
-                        self.node("Source", Box::new(Table { rows, old_wanted: wants.old }), target)
+                        let rows = Some(self.tables().next()).filter(|_| wants.old || !wants.kept_above);
+                        self.node("Source", Box::new(Table { rows, old_wanted: wants.old, windowed: source.source.window.is_some() }), target)
                     }
                 };
                 self.dataflow.add_source(reader, target);
@@ -136,7 +139,7 @@ impl Compiler<'_> {
             Step::Aggregate(aggregate) => {
                 let operator = self.aggregate(aggregate, wants)?;
                 let target = self.node("Aggregate", operator, target);
-                self.step(&aggregate.input, target, Wants { final_only: false, old: true })
+                self.step(&aggregate.input, target, Wants { old: true, ..Wants::default() })
             }
             Step::Join(join) => {
                 let operator = self.join(join)?;
@@ -146,8 +149,9 @@ impl Compiler<'_> {
                     right = self.node("Join", Box::new(Rewindow { size_ms }), right);
                 }
                 // Joins keep both sides' rows themselves.
-                self.step(&join.left, left, Wants::default())?;
-                self.step(&join.right, right, Wants::default())
+                let wants = Wants { kept_above: true, ..Wants::default() };
+                self.step(&join.left, left, wants)?;
+                self.step(&join.right, right, wants)
             }
             Step::Suppress(suppress) => self.step(&suppress.input, target, Wants { final_only: true, ..wants }),
         }
@@ -177,7 +181,7 @@ impl Compiler<'_> {
 
     fn filter(&self, step: &FilterStep) -> Result<Box<dyn Operator>, CompileError> {
         let predicate = self.scalar(&step.predicate, step.input.schema())?;
-        Ok(Box::new(Filter { predicate, table: step.input.kind() == SourceKind::Table }))
+        Ok(Box::new(Filter { predicate, table: step.input.kind() == SourceKind::Table, repeats: repeats(&step.predicate) }))
     }
 
     fn project(&self, step: &ProjectStep) -> Result<Box<dyn Operator>, CompileError> {
@@ -194,7 +198,7 @@ impl Compiler<'_> {
             }
         }
         let keys_as_they_are = keys.len() == input_keys.len() && keys.iter().enumerate().all(|(at, key)| at == *key);
-        Ok(Box::new(Project { columns: self.scalars(&step.columns, input)?, keys, keys_as_they_are }))
+        Ok(Box::new(Project { columns: self.scalars(&step.columns, input)?, keys, keys_as_they_are, repeats: step.columns.iter().all(repeats) }))
     }
 
     fn partition_by(&self, step: &PartitionByStep) -> Result<Box<dyn Operator>, CompileError> {

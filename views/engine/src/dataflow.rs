@@ -27,16 +27,16 @@ impl Target {
     }
 }
 
-struct Node {
+pub(crate) struct Node {
     name: &'static str,
-    operator: Box<dyn Operator>,
-    target: Target,
+    pub(crate) operator: Box<dyn Operator>,
+    pub(crate) target: Target,
 }
 
 /// Compiled from a plan, without state of its own: any number of tasks may share it.
 #[derive(Default)]
 pub struct Dataflow {
-    nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     sources: Vec<(Leaf, Target)>,
 }
 
@@ -110,7 +110,7 @@ impl Dataflow {
     }
 
     /// Depth first: what an operator emits is followed to the result before its next change is.
-    fn forward(
+    pub(crate) fn forward(
         &self,
         target: Target,
         change: Change,

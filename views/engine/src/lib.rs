@@ -9,6 +9,7 @@ mod crossing;
 mod dataflow;
 mod error;
 mod log;
+mod lookup;
 mod operators;
 mod record;
 mod row;

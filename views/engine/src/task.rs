@@ -24,9 +24,9 @@ use crate::state::{Cut, InputId, Pending, Store, StoreError, Stored, TableId, Un
 
 /// A compiled query: shared by the tasks of all its partitions.
 pub struct Query {
-    dataflow: Dataflow,
+    pub(crate) dataflow: Dataflow,
     output: Output,
-    limits: SizeLimits,
+    pub(crate) limits: SizeLimits,
 }
 
 /// What becomes of a result's changes.
@@ -105,6 +105,10 @@ impl<S: Store> Task<S> {
     /// How far the inputs have been fed, committed or not.
     pub fn cut(&self) -> &Cut {
         &self.cut
+    }
+
+    pub fn query(&self) -> &Arc<Query> {
+        &self.query
     }
 
     pub fn store(&self) -> &S {

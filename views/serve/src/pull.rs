@@ -15,7 +15,7 @@ use parking_lot::RwLockReadGuard;
 
 use crate::Failed;
 use crate::insert::constant;
-use crate::run::{Cell, RESULT, ViewRow, ViewStore, live_of, view_row};
+use crate::run::{Cell, Looked, ViewRow, ViewStore, live_of, view_row};
 
 #[derive(Debug)]
 pub struct PullAnswer {
@@ -128,7 +128,7 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
     let (mut rows, mut seen) = (Vec::new(), Seen::default());
     for cell in cells {
         let store = seen.hold(cell)?;
-        let live = live(&store, windowed)?;
+        let (live, looked) = (live(&store, windowed)?, Looked::new(&*store, cell.query()));
         for (place, range) in ranges.iter().enumerate() {
             let mut taken = 0;
             let mut visit = |stored: &Stored| -> ControlFlow<()> {
@@ -153,14 +153,14 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
             };
             match range {
                 Range::Prefix(prefix, _) if !windowed => {
-                    if let Some(stored) = store.get(RESULT, prefix)? {
+                    if let Some(stored) = looked.get(prefix)? {
                         let _ = visit(&stored);
                     }
                 }
                 Range::Prefix(prefix, _) => {
-                    store.scan(RESULT, prefix, after_prefix(prefix).as_deref(), &mut |_, stored| visit(stored))?;
+                    looked.scan(prefix, after_prefix(prefix).as_deref(), &mut |_, stored| visit(stored))?;
                 }
-                Range::Between(from, to) => store.scan(RESULT, from, to.as_deref(), &mut |_, stored| visit(stored))?,
+                Range::Between(from, to) => looked.scan(from, to.as_deref(), &mut |_, stored| visit(stored))?,
             }
         }
     }
@@ -203,14 +203,14 @@ pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: boo
     let (mut each, mut seen) = (vec![Vec::new(); keys.len()], Seen::default());
     for cell in cells {
         let store = seen.hold(cell)?;
-        let live = live(&store, windowed)?;
+        let (live, looked) = (live(&store, windowed)?, Looked::new(&*store, cell.query()));
         for (prefix, rows) in prefixes.iter().zip(&mut each) {
             if windowed {
-                store.scan(RESULT, prefix, after_prefix(prefix).as_deref(), &mut |_, stored| {
+                looked.scan(prefix, after_prefix(prefix).as_deref(), &mut |_, stored| {
                     rows.extend(Some(view_row(stored, true)).filter(|row| is_live(row, live)));
                     ControlFlow::Continue(())
                 })?;
-            } else if let Some(stored) = store.get(RESULT, prefix)? {
+            } else if let Some(stored) = looked.get(prefix)? {
                 rows.push(view_row(&stored, false));
             }
         }
@@ -225,9 +225,9 @@ pub fn scan(cells: &[Arc<Cell>], from: Option<&[Value]>, to: Option<&[Value]>, l
     let (mut rows, mut seen) = (Vec::new(), Seen::default());
     for cell in cells {
         let store = seen.hold(cell)?;
-        let live = live(&store, windowed)?;
+        let (live, looked) = (live(&store, windowed)?, Looked::new(&*store, cell.query()));
         let mut taken = 0;
-        store.scan(RESULT, &low, high.as_deref(), &mut |key, stored| {
+        looked.scan(&low, high.as_deref(), &mut |key, stored| {
             let row = view_row(stored, windowed);
             if !is_live(&row, live) {
                 return ControlFlow::Continue(());

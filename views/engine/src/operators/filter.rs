@@ -4,12 +4,14 @@
 //! row that never matched is not heard of.
 
 use crate::error::EngineError;
-use crate::operators::{Context, Operator, Port, Scalar};
+use crate::operators::{Context, Look, Operator, Port, Scalar};
 use crate::row::{Change, Row};
 
 pub struct Filter {
     pub predicate: Scalar,
     pub table: bool,
+    /// The same row is always kept, or never.
+    pub repeats: bool,
 }
 
 impl Filter {
@@ -26,5 +28,9 @@ impl Operator for Filter {
             out.push(change.with_rows(new, old));
         }
         Ok(())
+    }
+
+    fn look(&self) -> Look {
+        if self.repeats { Look::Through } else { Look::Opaque }
     }
 }

@@ -32,7 +32,7 @@ use millrace_sql::expr::EvalContext;
 
 use crate::error::EngineError;
 use crate::log::{LogEvent, LogKind};
-use crate::row::Change;
+use crate::row::{Change, Key, Row};
 use crate::state::{StoreError, TableId, Unit};
 
 /// Where a change enters an operator with two inputs.
@@ -42,9 +42,31 @@ pub enum Port {
     Right,
 }
 
+/// How the rows that an operator has told of last can be had again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It takes what it was told to know them.
+    Opaque,
+    /// Each from the row below it, of the same key: the operator keeps nothing.
+    Through,
+    /// Each from its group's row of this table, of the same key: see [`Operator::shown`].
+    Group(TableId),
+    /// Each lies as it was told in this table, under the same key. Another plan may read other columns of it.
+    Row(TableId),
+}
+
 pub trait Operator: Send + Sync {
     /// Consumes one change; what it emits is appended to `out` in order.
     fn process(&self, port: Port, change: Change, context: &mut Context<'_>, out: &mut Vec<Change>) -> Result<(), EngineError>;
+
+    fn look(&self) -> Look {
+        Look::Opaque
+    }
+
+    /// What the row of a group shows.
+    fn shown(&self, _: &Key, kept: &Row) -> Result<Row, EngineError> {
+        Ok(kept.clone())
+    }
 }
 
 /// What operators share while one input record runs through them.

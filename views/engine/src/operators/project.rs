@@ -1,7 +1,7 @@
 //! SELECT: new columns from old. A record or row without a value stays without one.
 
 use crate::error::EngineError;
-use crate::operators::{Context, Operator, Port, Scalars};
+use crate::operators::{Context, Look, Operator, Port, Scalars};
 use crate::row::{Change, Key, Row};
 
 pub struct Project {
@@ -10,6 +10,8 @@ pub struct Project {
     pub keys: Vec<usize>,
     /// Whether the keys are the same in the same order.
     pub keys_as_they_are: bool,
+    /// The same row always gives the same.
+    pub repeats: bool,
 }
 
 impl Project {
@@ -27,5 +29,9 @@ impl Operator for Project {
         let old = change.old.map(|row| -> Row { self.columns.eval_all(&row, context) });
         out.push(Change { key: self.key(change.key), window: change.window, new, old, timestamp: change.timestamp });
         Ok(())
+    }
+
+    fn look(&self) -> Look {
+        if self.repeats && self.keys_as_they_are { Look::Through } else { Look::Opaque }
     }
 }

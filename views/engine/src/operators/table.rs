@@ -3,14 +3,17 @@
 //! A record without a key is dropped. A deletion of what is not there goes on as a deletion.
 
 use crate::error::EngineError;
-use crate::operators::{Context, Operator, Port};
+use crate::operators::{Context, Look, Operator, Port};
 use crate::row::Change;
 use crate::state::{Stored, TableId, encode_windowed};
 
 pub struct Table {
-    pub rows: TableId,
+    /// Nothing where a join keeps them.
+    pub rows: Option<TableId>,
     /// Whether a later step asks what stood there before.
     pub old_wanted: bool,
+    /// Keys have windows.
+    pub windowed: bool,
 }
 
 impl Operator for Table {
@@ -19,15 +22,21 @@ impl Operator for Table {
             context.note("a record without a key cannot change a table");
             return Ok(());
         };
-        let key = encode_windowed(key, change.window);
-        if self.old_wanted {
-            change.old = context.unit.get(self.rows, &key)?.map(|stored| stored.row);
-        }
-        match &change.new {
-            Some(row) => context.unit.put(self.rows, key, Stored { row: row.clone(), timestamp: change.timestamp }),
-            None => context.unit.delete(self.rows, key),
+        if let Some(rows) = self.rows {
+            let key = encode_windowed(key, change.window);
+            if self.old_wanted {
+                change.old = context.unit.get(rows, &key)?.map(|stored| stored.row);
+            }
+            match &change.new {
+                Some(row) => context.unit.put(rows, key, Stored { row: row.clone(), timestamp: change.timestamp }),
+                None => context.unit.delete(rows, key),
+            }
         }
         out.push(change);
         Ok(())
+    }
+
+    fn look(&self) -> Look {
+        self.rows.filter(|_| !self.windowed).map_or(Look::Opaque, Look::Row)
     }
 }

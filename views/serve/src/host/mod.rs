@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
+use millrace_engine::EngineError;
 use millrace_engine::state::{Cut, InputId, StoreError};
 use millrace_shard::{GroupId, Upto};
 use millrace_sql::catalog::{Catalog, Settings};
@@ -95,6 +96,12 @@ impl From<SqlError> for Failed {
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Failed {
+        Failed::Trouble(error.to_string())
+    }
+}
+
+impl From<EngineError> for Failed {
+    fn from(error: EngineError) -> Failed {
         Failed::Trouble(error.to_string())
     }
 }

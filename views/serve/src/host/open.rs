@@ -118,7 +118,8 @@ pub fn open(spec: &TaskSpec, known: &[Option<i32>], world: &Arc<dyn World>, memo
         kept_at: world.now(),
         output,
         deliver: None,
-        keep_result: spec.keep_result,
+        // Where the operators keep the rows a look goes to theirs.
+        keep_result: spec.keep_result && spec.query.kept().is_none(),
         windowed: spec.windowed,
         warm: None,
         until: None,

@@ -4,7 +4,7 @@
 //! the command that replaces it is written: no other plan makes those again as they were. The new one has its producer ids.
 //! Whichever of the two a crash brings back goes on from there, and no output is made twice or left out.
 use futures_util::future::{Either, select};
-use millrace_engine::Crossing;
+use millrace_engine::{Crossing, Query};
 use millrace_engine::state::{Cut, InputId};
 use millrace_sql::plan::{PersistentPlan, QueryId};
 use std::sync::Arc;
@@ -29,6 +29,10 @@ impl Views {
     pub(super) async fn take_over(&self, old: &Arc<PersistentPlan>, new: &PersistentPlan, command: &mut Command) -> Result<(), Failed> {
         let before = self.starts.lock().get(&old.id).cloned();
         let before = before.ok_or_else(|| Failed::trouble(format!("no command started {}", old.id)))?;
+        if new.sink.source.is_table() && self.keeps_rows(old, &before)? && !self.keeps_rows(new, command)? {
+            let why = "Its columns ask for the time or for chance, and the rows that there are were kept without any";
+            return Err(Failed::statement(format!("Query is not upgradeable. {why}")));
+        }
         command.producer = before.producer;
         command.start = before.start.clone();
         command.sharded = before.sharded;
@@ -53,6 +57,12 @@ impl Views {
             command.repartitions.push(made);
         }
         Ok(())
+    }
+
+    /// Whether the rows of the query's result are made from those that its operators keep.
+    fn keeps_rows(&self, plan: &PersistentPlan, command: &Command) -> Result<bool, Failed> {
+        let settings = command.properties.clone().into_iter().collect();
+        Ok(self.compile(&settings, |engine| Query::persistent(plan, engine))?.kept().is_some())
     }
 
     /// A stage that begins where another one of the query stopped.

@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use millrace_engine::Task;
+use millrace_engine::{Query, Task};
 use millrace_engine::state::{Cut, InputId, MemoryStore, Rows, Store, StoreError, Stored, TableId};
 use millrace_record::Offset;
 use millrace_shard::GroupId;
@@ -147,6 +147,7 @@ pub struct Progress {
 pub struct Cell {
     task: Mutex<Task<SharedStore>>,
     store: SharedStore,
+    query: Arc<Query>,
     progress: Mutex<Progress>,
     /// Which log each input of the cut is, as no other is ever called.
     logs: Mutex<Vec<(InputId, GroupId)>>,
@@ -161,6 +162,7 @@ impl Cell {
         let progress = Progress { settled: cut.clone(), cut, ..Progress::default() };
         Cell {
             store: task.store().clone(),
+            query: task.query().clone(),
             task: Mutex::new(task),
             progress: Mutex::new(progress),
             logs: Mutex::default(),
@@ -187,6 +189,11 @@ impl Cell {
     /// The state as of the last commit, for as long as the guard lives: keep it short.
     pub fn store(&self) -> RwLockReadGuard<'_, ViewStore> {
         self.store.read()
+    }
+
+    /// How its rows are read.
+    pub fn query(&self) -> &Query {
+        &self.query
     }
 
     pub fn progress(&self) -> Progress {

@@ -1,9 +1,12 @@
-//! The rows of a view's result, kept beside its operators' state for look-ups: in the order of key and window.
+//! The rows of a view's result for look-ups, in the order of key and window: made from what its operators keep where they can be,
+//! kept beside that elsewhere.
 //!
 //! Windows past the retention are gone for readers at once, with the record that moved time on; their rows are removed with those that
 //! come after.
+use std::ops::ControlFlow;
+
 use millrace_engine::state::{Store, StoreError, Stored, TableId, encode_windowed};
-use millrace_engine::{Change, Live, Window};
+use millrace_engine::{Change, EngineError, Live, Query, Window};
 use millrace_sql::value::Value;
 
 /// The task's own table for its result.
@@ -20,6 +23,44 @@ pub struct ViewRow {
     pub values: std::sync::Arc<[Value]>,
     pub window: Option<Window>,
     pub timestamp: i64,
+}
+
+/// A result over its state. Of a query whose operators keep its rows nothing is in [`RESULT`].
+pub struct Looked<'a, S> {
+    store: &'a S,
+    query: &'a Query,
+    kept: Option<TableId>,
+}
+
+impl<'a, S: Store> Looked<'a, S> {
+    pub fn new(store: &'a S, query: &'a Query) -> Looked<'a, S> {
+        Looked { store, query, kept: query.kept() }
+    }
+
+    pub fn get(&self, key: &[u8]) -> Result<Option<Stored>, EngineError> {
+        match self.kept {
+            None => Ok(self.store.get(RESULT, key)?),
+            Some(table) => match self.store.get(table, key)? {
+                Some(stored) => self.query.look(key, &stored),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Visits the rows with `from <= key < to` in key order until told to stop.
+    pub fn scan(&self, from: &[u8], to: Option<&[u8]>, visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>) -> Result<(), EngineError> {
+        let Some(table) = self.kept else { return Ok(self.store.scan(RESULT, from, to, visit)?) };
+        let mut failed = None;
+        self.store.scan(table, from, to, &mut |key, stored| match self.query.look(key, stored) {
+            Ok(Some(row)) => visit(key, &row),
+            Ok(None) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
 }
 
 /// The row that a change leaves behind, under its key. The window travels as two last values of the stored row.

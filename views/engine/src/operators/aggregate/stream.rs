@@ -1,8 +1,8 @@
 //! A stream's groups, without windows. The group's time is the greatest it has seen.
 
 use crate::error::EngineError;
-use crate::operators::{Context, Folds, Operator, Port};
-use crate::row::Change;
+use crate::operators::{Context, Folds, Look, Operator, Port};
+use crate::row::{Change, Key, Row};
 use crate::state::{Stored, TableId, encode_values};
 
 pub struct StreamAggregate {
@@ -26,5 +26,13 @@ impl Operator for StreamAggregate {
         context.unit.put(self.groups, bytes, Stored { row: states, timestamp });
         out.push(Change { key: Some(key), window: None, new, old, timestamp });
         Ok(())
+    }
+
+    fn look(&self) -> Look {
+        Look::Group(self.groups)
+    }
+
+    fn shown(&self, key: &Key, states: &Row) -> Result<Row, EngineError> {
+        self.folds.shown(key, states, None)
     }
 }

@@ -4,7 +4,7 @@
 //! stays, with what its aggregates show of nothing.
 
 use crate::error::EngineError;
-use crate::operators::{Context, Folds, Operator, Port};
+use crate::operators::{Context, Folds, Look, Operator, Port};
 use crate::row::{Change, Key, Row};
 use crate::state::{Stored, TableId, encode_values};
 
@@ -65,5 +65,13 @@ impl Operator for TableAggregate {
                 Ok(())
             }
         }
+    }
+
+    fn look(&self) -> Look {
+        Look::Group(self.groups)
+    }
+
+    fn shown(&self, key: &Key, states: &Row) -> Result<Row, EngineError> {
+        self.folds.shown(key, states, None)
     }
 }
