@@ -170,6 +170,29 @@ fn a_client_that_leaves_ends_its_query() {
     wait_for("the end of a query whose client is half gone", SOON, || (queries(&rest) == 0).then_some(()));
 }
 
+/// ksqlDB has two kinds of push queries, and their ids tell which one it was.
+#[test]
+fn only_what_one_query_writes_is_followed_by_the_second_kind_of_push_query() {
+    let (_broker, rest) = started("rest-push-kinds", &[("ksql.query.push.v2.enabled", "true")]);
+    rest.run(STREAM);
+    rest.run("CREATE STREAM one AS SELECT * FROM s; CREATE STREAM two AS SELECT * FROM s; INSERT INTO two SELECT * FROM s;");
+    let is_second = |sql: &str| {
+        let answer = rest.post("/query", &json!({ "ksql": sql })).expect("an answer");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        answer[0]["header"]["queryId"].as_str().expect("a query id").starts_with("SCALABLE_PUSH_QUERY_")
+    };
+    assert!(is_second("SELECT k, n + 1 FROM one WHERE n > 1 EMIT CHANGES LIMIT 0;"));
+    for sql in [
+        "SELECT * FROM s EMIT CHANGES LIMIT 0;",
+        "SELECT * FROM two EMIT CHANGES LIMIT 0;",
+        "SELECT k, ROWOFFSET FROM one EMIT CHANGES LIMIT 0;",
+        "SELECT k, n FROM one WHERE ROWPARTITION = 0 EMIT CHANGES LIMIT 0;",
+        "SELECT k, COUNT(*) FROM one GROUP BY k EMIT CHANGES LIMIT 0;",
+    ] {
+        assert!(!is_second(sql), "{sql}");
+    }
+}
+
 #[test]
 fn limits_refuse_and_what_ends_makes_room() {
     let settings = [("ksql.max.push.queries", "2"), ("ksql.query.pull.max.qps", "1"), ("views.sql.answer.bytes.max", "20000")];

@@ -60,13 +60,13 @@ impl Scenario {
         let read = self.read.entry(source.topic.clone()).or_default();
         let topic = self.session.bench.topics.get(source.topic.as_str());
         let record = topic.and_then(|topic| topic.records.get(*read));
-        let record = record.ok_or(format!("Expected another record in the topic {}, but there is none", source.topic))?;
+        let record = record.ok_or(format!("Expected another record, but all records have already been read: topic {}", source.topic))?;
         *read += 1;
         if assert.tombstone && record.value.is_some() {
-            return Err(format!("Expected a tombstone in the topic {}", source.topic));
+            return Err(format!("Expected record does not match actual. Expected a tombstone in the topic {}", source.topic));
         }
         if !assert.tombstone && record.value.is_none() {
-            return Err(format!("Expected a row in the topic {}, found a tombstone", source.topic));
+            return Err(format!("Expected record does not match actual. Expected a row in the topic {}, found a tombstone", source.topic));
         }
         let actual = columns(record, &source)?;
         for (name, expression) in assert.columns.iter().zip(&assert.values) {

@@ -203,18 +203,16 @@ impl EventTime {
 
     /// The time, or nothing when the row must be skipped.
     pub fn of(&self, row: &[Value], context: &mut Context<'_>) -> Result<Option<i64>, EngineError> {
-        let (time, why) = match self.expression.try_eval(row, context) {
-            Ok(value) => (value.as_i64(), "the timestamp column is null".to_string()),
-            Err(error) => (None, error.to_string()),
+        let why = match self.expression.try_eval(row, context).map(|value| value.as_i64()) {
+            Ok(Some(time)) if time >= 0 => return Ok(Some(time)),
+            Ok(Some(_)) => "the timestamp is negative".to_string(),
+            Ok(None) => "the timestamp column is null".to_string(),
+            Err(error) => error.to_string(),
         };
-        match time {
-            Some(time) if time >= 0 => Ok(Some(time)),
-            _ if self.strict => Err(EngineError::Stopped(format!("Fatal user code error in TimestampExtractor callback for record: {why}"))),
-            _ => {
-                let why = if time.is_some() { "the timestamp is negative".to_string() } else { why };
-                context.note(format!("Failed to extract timestamp from row: {why}"));
-                Ok(None)
-            }
+        if self.strict {
+            return Err(EngineError::Stopped(format!("Fatal user code error in TimestampExtractor callback for record: {why}")));
         }
+        context.note(format!("Failed to extract timestamp from row: {why}"));
+        Ok(None)
     }
 }

@@ -7,8 +7,8 @@ use millrace_engine::{Query, Task};
 use millrace_record::Offset;
 use millrace_shard::{Partition, Upto};
 use millrace_sql::ast::Located;
-use millrace_sql::catalog::{Effect, Settings};
-use millrace_sql::plan::{Access, PullPlan, PushPlan, SourceKind, Step};
+use millrace_sql::catalog::{Catalog, Effect, Settings};
+use millrace_sql::plan::{Access, PullPlan, PushPlan, SourceColumn, SourceKind, Step};
 use millrace_sql::schema::Schema;
 
 use crate::host::plan::{is_stateful, table_topics};
@@ -110,7 +110,7 @@ impl Views {
     }
 
     fn subscribe(self: &Arc<Self>, plan: &PushPlan, from: From, settings: &Settings, statement: &str) -> Result<Subscription, Failed> {
-        let kind = if is_scalable(&plan.root, &from, settings) { SCALABLE } else { "transient" };
+        let kind = if is_scalable(&plan.root, &from, settings, &self.catalog()) { SCALABLE } else { "transient" };
         self.transient_query(kind, &plan.root, &plan.schema, plan.limit, from, false, settings, statement)
     }
 
@@ -231,16 +231,20 @@ pub(crate) fn not_read(stranger: &InputId, root: &Step) -> Failed {
 
 /// Whether ksqlDB would run the query on its second kind of push queries, whose ids tell them apart: from the end of what a
 /// persistent query writes, filtered and projected only. Here both kinds run alike.
-fn is_scalable(root: &Step, from: &From, settings: &Settings) -> bool {
+fn is_scalable(root: &Step, from: &From, settings: &Settings, catalog: &Catalog) -> bool {
     let on = settings.get("ksql.query.push.v2.enabled").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    on && matches!(from, From::Latest) && reads_one_query(root)
+    on && matches!(from, From::Latest) && reads_one_query(root, catalog)
 }
 
-fn reads_one_query(step: &Step) -> bool {
+fn reads_one_query(step: &Step, catalog: &Catalog) -> bool {
     match step {
-        Step::Source(source) => source.source.created_by.is_some(),
-        Step::Filter(filter) => reads_one_query(&filter.input),
-        Step::Project(project) => reads_one_query(&project.input),
+        Step::Source(source) => {
+            // A running query's outputs do not know where they will stand in the topic.
+            let placed = |column: &SourceColumn| matches!(column, SourceColumn::RowPartition | SourceColumn::RowOffset);
+            !source.columns.iter().any(placed) && catalog.writers(&source.source.name).count() == 1
+        }
+        Step::Filter(filter) => reads_one_query(&filter.input, catalog),
+        Step::Project(project) => reads_one_query(&project.input, catalog),
         _ => false,
     }
 }

@@ -46,7 +46,6 @@ pub const PROPERTIES: &[Property] = &[
     session("ksql.create.or.replace.enabled", Flag, "true"),
     session("ksql.functions.collect_list.limit", Number, "1000"),
     session("ksql.functions.collect_set.limit", Number, "1000"),
-    session("ksql.functions.substring.legacy.args", Flag, "false"),
     server("ksql.max.push.queries", Number, "1000"),
     server("ksql.output.topic.name.prefix", Text, ""),
     session("ksql.persistence.default.format.key", Text, "KAFKA"),
