@@ -194,6 +194,26 @@ fn only_what_one_query_writes_is_followed_by_the_second_kind_of_push_query() {
 }
 
 #[test]
+fn terminating_the_cluster_takes_sources_behind_what_was_made_from_them() {
+    let (broker, rest) = started("rest-terminate", &[]);
+    rest.run(STREAM);
+    rest.run("CREATE STREAM b AS SELECT * FROM s; CREATE STREAM a AS SELECT * FROM b; CREATE TABLE z AS SELECT k, COUNT(*) AS c FROM a GROUP BY k;");
+    let described = rest.run("DESCRIBE b;");
+    assert_eq!(described[0]["sourceDescription"]["sourceConstraints"], json!(["A"]));
+    // The query that made a source may end before; what it read still stays.
+    rest.run("TERMINATE ALL;");
+    let (status, said) = said(&broker, "/ksql", json!({ "ksql": "DROP STREAM b;" }).to_string().as_bytes());
+    assert!(status == 400 && said["message"].as_str().expect("a message").contains("read from this source: [A]"), "{said}");
+    rest.post("/ksql/terminate", &json!({ "deleteTopicList": ["S", "Z"] })).expect("an answer");
+    for (question, sources) in [("LIST STREAMS;", "streams"), ("LIST TABLES;", "tables")] {
+        assert_eq!(rest.run(question)[0][sources], json!([]));
+    }
+    let topics = rest.run("LIST TOPICS;");
+    let names: Vec<&str> = topics[0]["topics"].as_array().expect("topics").iter().filter_map(|topic| topic["name"].as_str()).collect();
+    assert_eq!(names, ["A", "B", "s"]);
+}
+
+#[test]
 fn limits_refuse_and_what_ends_makes_room() {
     let settings = [("ksql.max.push.queries", "2"), ("ksql.query.pull.max.qps", "1"), ("views.sql.answer.bytes.max", "20000")];
     let (broker, rest) = started("rest-limits", &settings);

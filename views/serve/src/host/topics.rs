@@ -54,6 +54,10 @@ impl<T: Topics> Topics for AsThen<'_, T> {
     fn partitions(&self, topic: &str) -> Option<i32> {
         self.then.get(topic).copied().unwrap_or_else(|| self.now.partitions(topic))
     }
+
+    fn as_then(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,8 @@ fn described(views: &Arc<Views>, catalog: &Catalog, source: &DataSource, extende
         "partitions": replicas.len(),
         "replication": replicas.first().copied().unwrap_or(0),
         "statement": source.statement,
-        "queryOffsetSummaries": offsets, "sourceConstraints": [],
+        "queryOffsetSummaries": offsets,
+        "sourceConstraints": catalog.made_of(&source.name).map(ToString::to_string).collect::<Vec<_>>(),
         "clusterStatistics": [], "clusterErrorStats": [],
     })
 }

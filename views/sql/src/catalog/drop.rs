@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ast::{AlterColumn, Position};
+use crate::catalog::RunningQuery;
 use crate::catalog::decide::{Effect, Session};
 use crate::error::{Result, SqlError};
 use crate::expr::sql_type_of;
@@ -27,39 +28,34 @@ impl Session<'_> {
         if delete_topic && source.read_only {
             return Err(SqlError::definition(format!("Cannot delete topic for read-only source: {name}")));
         }
-        let own: Vec<_> = source.created_by.iter().cloned().collect();
-        self.check_unused(source, &own)?;
+        self.check_unused(&source.name)?;
         let topic = delete_topic.then(|| source.topic.clone());
-        Ok(Effect::DropSource { name: name.clone(), delete_topic: topic, terminates: own })
+        Ok(Effect::DropSource { name: name.clone(), delete_topic: topic, terminates: source.created_by.iter().cloned().collect() })
     }
 
-    /// A source that queries use stays, unless the only one is the query that made it.
-    fn check_unused(&self, source: &DataSource, own: &[crate::plan::QueryId]) -> Result<()> {
-        let name = &source.name;
-        let others = |query: &&crate::catalog::RunningQuery| !own.contains(&query.plan.id);
-        let read: Vec<String> = self.catalog.readers(name).filter(others).map(|query| query.plan.id.to_string()).collect();
-        let written: Vec<String> = self.catalog.writers(name).filter(others).map(|query| query.plan.id.to_string()).collect();
-        if read.is_empty() && written.is_empty() {
-            return Ok(());
-        }
-        // Sinks that read it say more than the ids of their queries.
-        let sinks: Vec<String> = self
-            .catalog
-            .readers(name)
-            .filter(others)
-            .filter(|query| query.plan.sink.source.created_by.as_ref() == Some(&query.plan.id))
-            .map(|query| query.plan.sink.source.name.to_string())
-            .collect();
-        if !sinks.is_empty() {
+    /// A source stays that INSERT INTO queries read or write, or that other sources were made from, even by queries that have ended.
+    fn check_unused(&self, name: &Name) -> Result<()> {
+        let ids = |queries: &mut dyn Iterator<Item = &RunningQuery>| {
+            let inserts = queries.filter(|query| query.plan.sink.source.created_by.as_ref() != Some(&query.plan.id));
+            inserts.map(|query| query.plan.id.to_string()).collect::<Vec<_>>()
+        };
+        let (read, written) = (ids(&mut self.catalog.readers(name)), ids(&mut self.catalog.writers(name)));
+        if !read.is_empty() || !written.is_empty() {
             return Err(SqlError::statement(format!(
-                "Cannot drop {name}.\nThe following streams and/or tables read from this source: [{}].\nYou need to drop them before dropping {name}.",
-                sinks.join(", ")
+                "Cannot drop {name}.\nThe following queries read from this source: [{}].\nThe following queries write into this source: [{}].\nYou need to terminate them before dropping {name}.",
+                read.join(", "),
+                written.join(", ")
             )));
         }
+        // Before that was so, only a query that ran kept what it read.
+        let counts = |made: &&Name| !self.topics.as_then() || self.catalog.writers(made).any(|query| query.reads(name));
+        let made: Vec<String> = self.catalog.made_of(name).filter(counts).map(ToString::to_string).collect();
+        if made.is_empty() {
+            return Ok(());
+        }
         Err(SqlError::statement(format!(
-            "Cannot drop {name}.\nThe following queries read from this source: [{}].\nThe following queries write into this source: [{}].\nYou need to terminate them before dropping {name}.",
-            read.join(", "),
-            written.join(", ")
+            "Cannot drop {name}.\nThe following streams and/or tables read from this source: [{}].\nYou need to drop them before dropping {name}.",
+            made.join(", ")
         )))
     }
 

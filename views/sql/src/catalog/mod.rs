@@ -19,7 +19,7 @@ mod types;
 mod upgrade;
 mod with;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::ast::DataType;
@@ -41,6 +41,11 @@ pub(crate) use with::With;
 pub trait Topics {
     /// How many partitions the topic has; nothing when there is none of this name.
     fn partitions(&self, topic: &str) -> Option<i32>;
+
+    /// Whether what is decided was decided before: it held then, so later rules about what may go do not ask again.
+    fn as_then(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,6 +53,8 @@ pub struct Catalog {
     sources: BTreeMap<Name, Arc<DataSource>>,
     types: BTreeMap<Name, DataType>,
     queries: BTreeMap<QueryId, RunningQuery>,
+    /// The sources that a query made, with those that it reads or read: ending the query does not set them free.
+    made_from: BTreeMap<Name, BTreeSet<Name>>,
     /// Numbers given to queries so far: a name is never used twice.
     numbered: u64,
 }
@@ -88,6 +95,11 @@ impl Catalog {
         self.queries.values().filter(move |query| query.reads(name))
     }
 
+    /// The sources that were made from a source by a query.
+    pub fn made_of<'a>(&'a self, name: &'a Name) -> impl Iterator<Item = &'a Name> {
+        self.made_from.iter().filter(move |(_, from)| from.contains(name)).map(|(made, _)| made)
+    }
+
     /// Replaces user types inside a type. What comes out is bounded, however the types build on each other.
     pub fn resolve_type(&self, data_type: &DataType, settings: &Settings) -> Result<DataType> {
         types::resolve(data_type, &self.types, settings)
@@ -108,6 +120,10 @@ impl Catalog {
             Effect::StartQuery { plan, creates_source, .. } => self.start(plan, *creates_source),
             Effect::DropSource { name, terminates, .. } => {
                 self.sources.remove(name);
+                self.made_from.remove(name);
+                for from in self.made_from.values_mut() {
+                    from.remove(name);
+                }
                 terminates.iter().for_each(|id| drop(self.queries.remove(id)));
             }
             Effect::Terminate { ids } => ids.iter().for_each(|id| drop(self.queries.remove(id))),
@@ -134,6 +150,8 @@ impl Catalog {
     fn start(&mut self, plan: &Arc<PersistentPlan>, creates_source: bool) {
         if creates_source {
             self.sources.insert(plan.sink.source.name.clone(), plan.sink.source.clone());
+            let from = plan.root.sources().iter().map(|step| step.source.name.clone()).collect();
+            self.made_from.insert(plan.sink.source.name.clone(), from);
         }
         self.numbered += 1;
         self.queries.insert(plan.id.clone(), RunningQuery { plan: plan.clone(), paused: false });

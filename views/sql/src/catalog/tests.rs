@@ -14,6 +14,19 @@ impl Topics for Known {
     }
 }
 
+/// The same, of a decision that was made before.
+struct KnownThen<'a>(&'a Known);
+
+impl Topics for KnownThen<'_> {
+    fn partitions(&self, topic: &str) -> Option<i32> {
+        self.0.partitions(topic)
+    }
+
+    fn as_then(&self) -> bool {
+        true
+    }
+}
+
 #[derive(Default)]
 struct World {
     catalog: Catalog,
@@ -215,4 +228,24 @@ fn a_replacement_that_is_refused_says_what_changed_as_ksqldb_does() {
     made.run("CREATE TABLE d AS SELECT v, COUNT(*) AS n FROM a GROUP BY v;").unwrap();
     let more_calls = made.refused("CREATE OR REPLACE TABLE d AS SELECT v, COUNT(*) AS n, SUM(v) AS s FROM a GROUP BY v;");
     assert!(more_calls.contains("Values differ: [COUNT(ROWTIME)] vs. [COUNT(ROWTIME), SUM(V)]"), "{more_calls}");
+}
+
+#[test]
+fn what_a_source_was_made_from_stays_after_its_query_has_ended() {
+    let mut made = world(&format!("{STREAM} CREATE STREAM b AS SELECT * FROM a; TERMINATE csas_b_0;"));
+    let name = Name::new("A");
+    assert_eq!(made.catalog.made_of(&name).map(Name::as_str).collect::<Vec<_>>(), ["B"]);
+    assert!(made.refused("DROP STREAM a;").contains("read from this source: [B].\nYou need to drop them before dropping A."));
+    // A list of commands may hold it from before that was refused.
+    let located = parse("DROP STREAM a;", &mut Variables::default(), &Limits::STANDARD).unwrap().remove(0);
+    let topics = KnownThen(&made.topics);
+    let session =
+        Session { catalog: &made.catalog, topics: &topics, schemas: &NoSchemas, settings: &made.settings, functions: Registry::builtin() };
+    assert!(decide(&session, &located).is_ok());
+    made.run("DROP STREAM b; DROP STREAM a;").unwrap();
+    assert_eq!(made.catalog.made_of(&name).count(), 0);
+    // INSERT INTO queries are named before the sources that others made.
+    made.run(&format!("{STREAM} CREATE STREAM b AS SELECT * FROM a; CREATE STREAM c AS SELECT * FROM a; INSERT INTO c SELECT * FROM a;")).unwrap();
+    let said = made.refused("DROP STREAM a;");
+    assert!(said.contains("queries read from this source: [INSERTQUERY_3].\nThe following queries write into this source: []."), "{said}");
 }
