@@ -9,7 +9,7 @@ use crate::dataflow::{Dataflow, Target};
 use crate::error::EngineError;
 use crate::operators::{Context, Look};
 use crate::row::Change;
-use crate::state::{MemoryStore, StoreError, Stored, TableId, Unit, decode_values};
+use crate::state::{MemoryStore, Stored, TableId, Unit};
 use crate::task::Query;
 
 /// Whether the expression gives the same for the same row at any time: what asks for the time or for chance takes no argument.
@@ -38,23 +38,21 @@ impl Dataflow {
 }
 
 impl Query {
-    /// The table that [`Query::look`] takes its rows from: by the keys that the result's rows have, as `encode_values` writes them.
+    /// The table that [`Query::look`] takes its rows from. Their keys are or begin with what `encode_values` makes of the result's.
     pub fn kept(&self) -> Option<TableId> {
         self.dataflow.kept().map(|(_, table)| table)
     }
 
-    /// The result's row behind a kept one; nothing where a filter drops it.
-    pub fn look(&self, key: &[u8], stored: &Stored) -> Result<Option<Stored>, EngineError> {
+    /// What the query told last of a kept row; nothing where a filter dropped it.
+    pub fn look(&self, key: &[u8], kept: &Stored) -> Result<Option<Change>, EngineError> {
         let Some((at, _)) = self.dataflow.kept() else { return Ok(None) };
         let node = &self.dataflow.nodes[at];
-        let key = decode_values(key).map_err(StoreError::from)?.into();
-        let new = Some(node.operator.shown(&key, &stored.row)?);
-        let change = Change { key: Some(key), window: None, new, old: None, timestamp: stored.timestamp };
+        let change = node.operator.told(key, kept)?;
         // What is passed through keeps nothing and asks for no time; what it would log was logged when the row was told.
         let nothing = MemoryStore::new();
         let mut context = Context::new(Unit::new(&nothing), EvalContext::new(0, 0).limited(self.limits));
         let mut out = Vec::new();
         self.dataflow.forward(node.target, change, &mut context, &mut out)?;
-        Ok(out.pop().and_then(|change| Some(Stored { row: change.new?, timestamp: change.timestamp })))
+        Ok(out.pop())
     }
 }

@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millrace_engine::state::{MemoryStore, Store, Stored, encode_values};
-use millrace_engine::{InputRecord, Task};
+use millrace_engine::state::{MemoryStore, Store, encode_windowed};
+use millrace_engine::{Change, InputRecord, Task};
 use proptest::prelude::*;
 
 use common::query;
@@ -25,6 +25,7 @@ const KEPT: &[&str] = &[
     "CREATE TABLE O AS SELECT K, COUNT(*) * 2 AS N, AVG(V) AS MEAN FROM S GROUP BY K HAVING SUM(V) > 4;",
     "CREATE TABLE O WITH (KEY_FORMAT='JSON') AS SELECT D, X, W, AS_VALUE(W) AS W2, COLLECT_LIST(V) AS ALL_OF_IT FROM S GROUP BY D, X, W;",
     "CREATE TABLE O AS SELECT K, LATEST_BY_OFFSET(V) AS LAST, 10 / LATEST_BY_OFFSET(V) AS FAILS FROM S GROUP BY K;",
+    "CREATE TABLE O AS SELECT K, COUNT(*) AS N, WINDOWSTART AS WS, SUM(V) AS TOTAL FROM S WINDOW SESSION (4 MILLISECONDS) GROUP BY K HAVING COUNT(*) < 4;",
     "CREATE TABLE O AS SELECT V, COUNT(*) AS N, SUM(K) AS TOTAL FROM T GROUP BY V HAVING COUNT(*) <> 1;",
 ];
 
@@ -33,7 +34,7 @@ const NOT_KEPT: &[&str] = &[
     "CREATE TABLE O AS SELECT K, COUNT(*) AS N FROM S GROUP BY K HAVING CAST(COUNT(*) AS DOUBLE) > RANDOM();",
     "CREATE TABLE O AS SELECT K, V + 1 AS MORE, W FROM T;",
     "CREATE TABLE O AS SELECT K, COUNT(*) AS N FROM S WINDOW TUMBLING (SIZE 5 SECONDS) GROUP BY K;",
-    "CREATE TABLE O AS SELECT K, COUNT(*) AS N FROM S WINDOW SESSION (5 SECONDS) GROUP BY K;",
+    "CREATE TABLE O AS SELECT K, COUNT(*) AS N FROM S WINDOW SESSION (5 SECONDS) GROUP BY K EMIT FINAL;",
     "CREATE TABLE O AS SELECT * FROM WT;",
     "CREATE TABLE O AS SELECT T.K, T.V, U.V FROM T JOIN U ON T.K = U.K;",
 ];
@@ -68,19 +69,20 @@ proptest! {
         let mut told = BTreeMap::new();
         for (offset, input) in inputs.into_iter().enumerate() {
             for change in task.feed(&record(offset, input), 0).unwrap().changes {
-                let key = encode_values(change.key.as_deref().unwrap());
-                match change.new {
-                    Some(row) => drop(told.insert(key, Stored { row, timestamp: change.timestamp })),
-                    None => drop(told.remove(&key)),
+                let key = encode_windowed(change.key.as_deref().unwrap(), change.window);
+                match change.new.is_some() {
+                    true => drop(told.insert(key, Change { old: None, ..change })),
+                    false => drop(told.remove(&key)),
                 }
             }
             task.commit().unwrap();
-            let mut found = BTreeMap::new();
+            let mut found = Vec::new();
             task.store().scan(table, &[], None, &mut |key, kept| {
-                query.look(key, kept).unwrap().into_iter().for_each(|row| drop(found.insert(key.to_vec(), row)));
+                found.extend(query.look(key, kept).unwrap());
                 ControlFlow::Continue(())
             }).unwrap();
-            prop_assert_eq!(&found, &told);
+            // In the same order too.
+            prop_assert_eq!(&found, &told.values().cloned().collect::<Vec<_>>());
         }
     }
 }

@@ -128,7 +128,7 @@ pub fn pull(plan: &PullPlan, cells: &[Arc<Cell>], functions: &Registry, context:
     let (mut rows, mut seen) = (Vec::new(), Seen::default());
     for cell in cells {
         let store = seen.hold(cell)?;
-        let (live, looked) = (live(&store, windowed)?, Looked::new(&*store, cell.query()));
+        let (live, looked) = (live(&store, windowed)?, Looked::new(&*store, cell.query(), windowed));
         for (place, range) in ranges.iter().enumerate() {
             let mut taken = 0;
             let mut visit = |stored: &Stored| -> ControlFlow<()> {
@@ -203,7 +203,7 @@ pub fn get_many(cells: &[Arc<Cell>], keys: &[impl AsRef<[Value]>], windowed: boo
     let (mut each, mut seen) = (vec![Vec::new(); keys.len()], Seen::default());
     for cell in cells {
         let store = seen.hold(cell)?;
-        let (live, looked) = (live(&store, windowed)?, Looked::new(&*store, cell.query()));
+        let (live, looked) = (live(&store, windowed)?, Looked::new(&*store, cell.query(), windowed));
         for (prefix, rows) in prefixes.iter().zip(&mut each) {
             if windowed {
                 looked.scan(prefix, after_prefix(prefix).as_deref(), &mut |_, stored| {
@@ -225,7 +225,7 @@ pub fn scan(cells: &[Arc<Cell>], from: Option<&[Value]>, to: Option<&[Value]>, l
     let (mut rows, mut seen) = (Vec::new(), Seen::default());
     for cell in cells {
         let store = seen.hold(cell)?;
-        let (live, looked) = (live(&store, windowed)?, Looked::new(&*store, cell.query()));
+        let (live, looked) = (live(&store, windowed)?, Looked::new(&*store, cell.query(), windowed));
         let mut taken = 0;
         looked.scan(&low, high.as_deref(), &mut |key, stored| {
             let row = view_row(stored, windowed);

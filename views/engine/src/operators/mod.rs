@@ -32,8 +32,8 @@ use millrace_sql::expr::EvalContext;
 
 use crate::error::EngineError;
 use crate::log::{LogEvent, LogKind};
-use crate::row::{Change, Key, Row};
-use crate::state::{StoreError, TableId, Unit};
+use crate::row::Change;
+use crate::state::{StoreError, Stored, TableId, Unit, decode_values};
 
 /// Where a change enters an operator with two inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,8 @@ pub enum Look {
     Opaque,
     /// Each from the row below it, of the same key: the operator keeps nothing.
     Through,
-    /// Each from its group's row of this table, of the same key: see [`Operator::shown`].
+    /// Each from its group's row of this table, under the same key or, where there are windows, one that begins with it and follows
+    /// their order: see [`Operator::told`].
     Group(TableId),
     /// Each lies as it was told in this table, under the same key. Another plan may read other columns of it.
     Row(TableId),
@@ -63,9 +64,10 @@ pub trait Operator: Send + Sync {
         Look::Opaque
     }
 
-    /// What the row of a group shows.
-    fn shown(&self, _: &Key, kept: &Row) -> Result<Row, EngineError> {
-        Ok(kept.clone())
+    /// The change that was told last of a row that it keeps.
+    fn told(&self, key: &[u8], kept: &Stored) -> Result<Change, EngineError> {
+        let key = decode_values(key).map_err(StoreError::from)?.into();
+        Ok(Change { key: Some(key), window: None, new: Some(kept.row.clone()), old: None, timestamp: kept.timestamp })
     }
 }
 

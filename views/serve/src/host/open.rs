@@ -118,8 +118,7 @@ pub fn open(spec: &TaskSpec, known: &[Option<i32>], world: &Arc<dyn World>, memo
         kept_at: world.now(),
         output,
         deliver: None,
-        // Where the operators keep the rows a look goes to theirs.
-        keep_result: spec.keep_result && spec.query.kept().is_none(),
+        keep_result: spec.keep_result,
         windowed: spec.windowed,
         warm: None,
         until: None,

@@ -30,18 +30,25 @@ pub struct Looked<'a, S> {
     store: &'a S,
     query: &'a Query,
     kept: Option<TableId>,
+    windowed: bool,
 }
 
 impl<'a, S: Store> Looked<'a, S> {
-    pub fn new(store: &'a S, query: &'a Query) -> Looked<'a, S> {
-        Looked { store, query, kept: query.kept() }
+    pub fn new(store: &'a S, query: &'a Query, windowed: bool) -> Looked<'a, S> {
+        Looked { store, query, kept: query.kept(), windowed }
+    }
+
+    /// The row that [`RESULT`] would hold for one that an operator keeps, under its key.
+    fn made(&self, key: &[u8], kept: &Stored) -> Result<Option<(Vec<u8>, Stored)>, EngineError> {
+        let told = self.query.look(key, kept)?.and_then(|change| stored_change(&change, self.windowed));
+        Ok(told.and_then(|(key, row)| Some((key, row?))))
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<Stored>, EngineError> {
         match self.kept {
             None => Ok(self.store.get(RESULT, key)?),
             Some(table) => match self.store.get(table, key)? {
-                Some(stored) => self.query.look(key, &stored),
+                Some(kept) => Ok(self.made(key, &kept)?.map(|(_, row)| row)),
                 None => Ok(None),
             },
         }
@@ -51,8 +58,8 @@ impl<'a, S: Store> Looked<'a, S> {
     pub fn scan(&self, from: &[u8], to: Option<&[u8]>, visit: &mut dyn FnMut(&[u8], &Stored) -> ControlFlow<()>) -> Result<(), EngineError> {
         let Some(table) = self.kept else { return Ok(self.store.scan(RESULT, from, to, visit)?) };
         let mut failed = None;
-        self.store.scan(table, from, to, &mut |key, stored| match self.query.look(key, stored) {
-            Ok(Some(row)) => visit(key, &row),
+        self.store.scan(table, from, to, &mut |key, kept| match self.made(key, kept) {
+            Ok(Some((key, row))) => visit(&key, &row),
             Ok(None) => ControlFlow::Continue(()),
             Err(error) => {
                 failed = Some(error);

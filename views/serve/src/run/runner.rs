@@ -89,7 +89,7 @@ pub struct Runner {
     pub schedule: Option<Schedule>,
     pub output: Option<Output>,
     pub deliver: Option<Deliver>,
-    /// Rows of the result are kept for look-ups, with their windows if it has any.
+    /// Rows of the result are there for look-ups, with their windows if it has any.
     pub keep_result: bool,
     pub windowed: bool,
     /// Read up to here before anything is delivered: a subscriber that resumes has seen what comes of it.
@@ -326,6 +326,7 @@ impl Runner {
     fn feed(&mut self, records: &[InputRecord], clock_ms: i64, changes: &mut Vec<Change>) -> Result<(), RunError> {
         let (mut produced, mut errors, mut fed, mut live) = (0, 0, Fed::default(), None);
         let mut task = self.cell.task();
+        let looked_up = task.query().kept().is_some();
         for record in records {
             // Without a schedule the clock must come from the input, or a replay would compute something else.
             let clock_ms = if self.schedule.is_some() { clock_ms } else { record.timestamp };
@@ -333,12 +334,14 @@ impl Runner {
             fed.log.iter().for_each(|event| (self.on_log)(event));
             errors += fed.log.len() as u64;
             if self.keep_result {
-                for change in &fed.changes {
-                    if let Some((key, stored)) = stored_change(change, self.windowed) {
-                        task.put(RESULT, key, stored);
+                if !looked_up {
+                    for change in &fed.changes {
+                        if let Some((key, stored)) = stored_change(change, self.windowed) {
+                            task.put(RESULT, key, stored);
+                        }
                     }
+                    fed.expired.drain(..).for_each(|key| task.put(RESULT, key, None));
                 }
-                fed.expired.drain(..).for_each(|key| task.put(RESULT, key, None));
                 if fed.live.is_some() && fed.live != live {
                     live = fed.live;
                     if let Some((key, stored)) = live.map(stored_live) {

@@ -25,8 +25,8 @@ use millrace_sql::value::Value;
 use crate::compile::Settings;
 use crate::error::{CompileError, EngineError};
 use crate::operators::{Context, Register, Scalar, Scalars, group_of};
-use crate::row::{Key, Row, Window};
-use crate::state::TableId;
+use crate::row::{Change, Key, Row, Window};
+use crate::state::{StoreError, Stored, TableId, decode_values};
 
 /// One aggregate function over its arguments.
 pub struct Fold {
@@ -123,6 +123,13 @@ impl Folds {
     fn shown_before(&self, key: &Key, states: Option<&[Value]>, window: Option<Window>) -> Result<Option<Row>, EngineError> {
         let states = states.filter(|_| self.old_wanted);
         states.map(|states| self.shown(key, states, window)).transpose()
+    }
+
+    /// What was told last of a group whose key is written here.
+    fn told(&self, key: &[u8], kept: &Stored, window: Option<Window>) -> Result<Change, EngineError> {
+        let key = Key::from(decode_values(key).map_err(StoreError::from)?);
+        let new = Some(self.shown(&key, &kept.row, window)?);
+        Ok(Change { key: Some(key), window, new, old: None, timestamp: kept.timestamp })
     }
 
     /// The row that a group shows: its key, its results, its window.

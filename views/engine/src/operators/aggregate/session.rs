@@ -5,7 +5,7 @@
 
 use crate::error::EngineError;
 use crate::operators::aggregate::{Live, Retention, Sweep, result_key};
-use crate::operators::{Context, Folds, Operator, Port, Register};
+use crate::operators::{Context, Folds, Look, Operator, Port, Register};
 use crate::row::{Change, Key, Row, Window};
 use crate::state::{KeyBuilder, StoreError, Stored, TableId, decode_values, encode_values, split_time};
 
@@ -153,5 +153,17 @@ impl Operator for SessionAggregate {
         let youngest_before = register.read(&mut context.unit)?;
         let youngest = register.raise(&mut context.unit, merged.end.max(youngest_before.unwrap_or(i64::MIN)))?;
         self.expire(youngest, context)
+    }
+
+    fn look(&self) -> Look {
+        // Sessions that are still to be shown lie there too.
+        if self.final_only { Look::Opaque } else { Look::Group(self.sessions) }
+    }
+
+    fn told(&self, key: &[u8], kept: &Stored) -> Result<Change, EngineError> {
+        let (group, times) = key.split_at_checked(key.len().saturating_sub(16)).unwrap_or_default();
+        let (end, rest) = split_time(times).map_err(StoreError::from)?;
+        let (start, _) = split_time(rest).map_err(StoreError::from)?;
+        self.folds.told(group, kept, Some(Window { start, end }))
     }
 }

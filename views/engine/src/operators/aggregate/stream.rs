@@ -2,7 +2,7 @@
 
 use crate::error::EngineError;
 use crate::operators::{Context, Folds, Look, Operator, Port};
-use crate::row::{Change, Key, Row};
+use crate::row::Change;
 use crate::state::{Stored, TableId, encode_values};
 
 pub struct StreamAggregate {
@@ -32,7 +32,7 @@ impl Operator for StreamAggregate {
         Look::Group(self.groups)
     }
 
-    fn shown(&self, key: &Key, states: &Row) -> Result<Row, EngineError> {
-        self.folds.shown(key, states, None)
+    fn told(&self, key: &[u8], kept: &Stored) -> Result<Change, EngineError> {
+        self.folds.told(key, kept, None)
     }
 }

@@ -71,7 +71,7 @@ impl Operator for TableAggregate {
         Look::Group(self.groups)
     }
 
-    fn shown(&self, key: &Key, states: &Row) -> Result<Row, EngineError> {
-        self.folds.shown(key, states, None)
+    fn told(&self, key: &[u8], kept: &Stored) -> Result<Change, EngineError> {
+        self.folds.told(key, kept, None)
     }
 }
