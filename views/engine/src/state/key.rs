@@ -135,12 +135,14 @@ fn push_i32(out: &mut Vec<u8>, tag: u8, number: i32) {
 
 /// Zero bytes become `00 ff`; `00 00` ends the text.
 fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    let mut parts = bytes.split(|byte| *byte == 0);
-    out.extend_from_slice(parts.next().unwrap_or_default());
-    for part in parts {
+    // Nearly always there is none.
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr(0, rest) {
+        out.extend_from_slice(&rest[..at]);
         out.extend_from_slice(&[0, 0xff]);
-        out.extend_from_slice(part);
+        rest = &rest[at + 1..];
     }
+    out.extend_from_slice(rest);
     out.extend_from_slice(&[0, 0]);
 }
 
@@ -234,13 +236,13 @@ fn pop_i32(bytes: &mut &[u8]) -> Result<i32, CorruptRow> {
 fn pop_escaped(bytes: &mut &[u8]) -> Result<Vec<u8>, CorruptRow> {
     let mut out = Vec::new();
     loop {
-        match take::<1>(bytes)? {
-            [0] => match take::<1>(bytes)? {
-                [0] => return Ok(out),
-                [0xff] => out.push(0),
-                _ => return Err(CorruptRow("an unknown escape in a key")),
-            },
-            [byte] => out.push(byte),
+        let plain = memchr::memchr(0, bytes).unwrap_or(bytes.len());
+        out.extend_from_slice(&bytes[..plain]);
+        *bytes = &bytes[plain..];
+        match take::<2>(bytes)? {
+            [0, 0] => return Ok(out),
+            [0, 0xff] => out.push(0),
+            _ => return Err(CorruptRow("an unknown escape in a key")),
         }
     }
 }
