@@ -5,6 +5,36 @@
 //! Invariant: a key that was put is never called absent. Absences: no removal; a key that was deleted may still be there.
 use millrace_engine::state::TableId;
 
+/// What is known of each table of a store that began empty. One whose rows are put before anybody asks for one gets no filter: mostly
+/// nobody will.
+#[derive(Default)]
+pub struct Tables(Vec<(TableId, Option<Seen>)>);
+
+impl Tables {
+    fn of(&mut self, table: TableId, begin: impl FnOnce() -> Option<Seen>) -> Option<&mut Seen> {
+        let at = self.0.iter().position(|(known, _)| *known == table).unwrap_or_else(|| {
+            self.0.push((table, begin()));
+            self.0.len() - 1
+        });
+        self.0[at].1.as_mut()
+    }
+
+    /// `false`: no such key was put, nor prefix noted.
+    pub fn may_have(&mut self, table: TableId, key: &[u8]) -> bool {
+        self.of(table, || Some(Seen::default())).is_none_or(|seen| seen.may_have(Seen::hash(key)))
+    }
+
+    pub fn add(&mut self, table: TableId, key: &[u8]) {
+        if let Some(seen) = self.of(table, || None) {
+            seen.add(Seen::hash(key));
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.0.iter().filter_map(|(_, seen)| seen.as_ref()).map(Seen::bytes).sum()
+    }
+}
+
 /// One cache line.
 const BLOCK_BITS: usize = 512;
 type Block = [u64; BLOCK_BITS / 64];
@@ -49,27 +79,26 @@ fn mask(hash: u64) -> Block {
 }
 
 #[derive(Default)]
-pub struct Seen {
+struct Seen {
     /// The newest, which is the largest, last.
     parts: Vec<Part>,
 }
 
 impl Seen {
     /// The same in every run: nothing that is told depends on it, and the simulator repeats itself.
-    pub fn hash(table: TableId, key: &[u8]) -> u64 {
+    fn hash(key: &[u8]) -> u64 {
         use std::hash::{BuildHasher, Hasher};
         let mut hasher = foldhash::quality::FixedState::default().build_hasher();
-        hasher.write_u32(table.0);
         hasher.write(key);
         hasher.finish()
     }
 
     /// `false`: certainly not.
-    pub fn may_have(&self, hash: u64) -> bool {
+    fn may_have(&self, hash: u64) -> bool {
         self.parts.iter().rev().any(|part| part.has(hash))
     }
 
-    pub fn add(&mut self, hash: u64) {
+    fn add(&mut self, hash: u64) {
         if self.may_have(hash) {
             return;
         }
@@ -82,7 +111,7 @@ impl Seen {
         }
     }
 
-    pub fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.parts.iter().map(|part| part.blocks.len() * size_of::<Block>()).sum()
     }
 }
@@ -93,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_was_put_is_never_absent_and_few_others_look_present() {
-        let key = |number: u32| Seen::hash(TableId(number % 3), format!("user-{number:07}").as_bytes());
+        let key = |number: u32| Seen::hash(format!("user-{number:07}").as_bytes());
         let mut seen = Seen::default();
         assert!(!seen.may_have(key(0)));
         for number in 0..200_000 {
@@ -104,5 +133,16 @@ mod tests {
         let wrong = (200_000..400_000).filter(|number| seen.may_have(key(*number))).count();
         assert!(wrong < 8_000, "{wrong} of 200,000 absent keys look present");
         assert!(seen.bytes() < 1 << 21, "{} bytes", seen.bytes());
+    }
+
+    #[test]
+    fn a_table_that_is_asked_too_late_is_not_known() {
+        let (early, late) = (TableId(1), TableId(2));
+        let mut tables = Tables::default();
+        assert!(!tables.may_have(early, b"a"));
+        tables.add(early, b"a");
+        tables.add(late, b"a");
+        assert!(tables.may_have(early, b"a") && !tables.may_have(early, b"b"));
+        assert!(tables.may_have(late, b"a") && tables.may_have(late, b"b"));
     }
 }

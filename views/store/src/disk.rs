@@ -129,6 +129,14 @@ impl Store for DiskStore {
         Ok(Some(found))
     }
 
+    fn note_prefix(&self, table: TableId, prefix: &[u8]) {
+        self.resident.lock().note_prefix(table, prefix);
+    }
+
+    fn may_have_prefix(&self, table: TableId, prefix: &[u8]) -> bool {
+        self.resident.lock().may_have_prefix(table, prefix)
+    }
+
     fn scan(
         &self,
         table: TableId,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use millrace_engine::state::{KeyHasher, Rows, Stored, TableId};
 
-use crate::absent::Seen;
+use crate::absent::Tables;
 
 type RowKey = (TableId, Box<[u8]>);
 
@@ -35,14 +35,14 @@ pub struct Resident {
     clean: IndexMap<TableId, IndexMap<Box<[u8]>, Clean, KeyHasher>>,
     clock: VecDeque<RowKey>,
     clean_bytes: usize,
-    /// Every key that was ever put; nothing where they are not known, or too many.
-    seen: Option<Seen>,
+    /// Every key that was ever put, and every prefix that was noted; nothing where they are not known, or too many.
+    seen: Option<Tables>,
 }
 
 impl Resident {
     /// `empty`: the database holds nothing yet.
     pub fn new(empty: bool) -> Resident {
-        Resident { seen: empty.then(Seen::default), ..Resident::default() }
+        Resident { seen: empty.then(Tables::default), ..Resident::default() }
     }
 
     /// `Some(None)`: known to be absent.
@@ -50,7 +50,7 @@ impl Resident {
         if let Some(known) = self.dirty.get(table, key) {
             return Some(known.clone());
         }
-        if self.seen.as_ref().is_some_and(|seen| !seen.may_have(Seen::hash(table, key))) {
+        if self.seen.as_mut().is_some_and(|seen| !seen.may_have(table, key)) {
             return Some(None);
         }
         if let Some(known) = self.written.get(table, key) {
@@ -61,21 +61,28 @@ impl Resident {
         Some(Some(clean.stored.clone()))
     }
 
+    pub fn note_prefix(&mut self, table: TableId, prefix: &[u8]) {
+        if let Some(seen) = &mut self.seen {
+            seen.add(table, prefix);
+        }
+    }
+
+    pub fn may_have_prefix(&mut self, table: TableId, prefix: &[u8]) -> bool {
+        self.seen.as_mut().is_none_or(|seen| seen.may_have(table, prefix))
+    }
+
     pub fn change(&mut self, table: TableId, key: Vec<u8>, row: Option<Stored>) {
         // The clean copy would be stale; its place in the clock is found empty later.
         if let Some(clean) = self.clean.get_mut(&table).and_then(|rows| rows.swap_remove(key.as_slice())) {
             self.clean_bytes -= clean.bytes;
         }
-        let hash = self.seen.is_some().then(|| Seen::hash(table, &key));
+        if let Some(seen) = &mut self.seen {
+            seen.add(table, &key);
+        }
         let (key_bytes, bytes) = (OVERHEAD + key.len(), row_bytes(row.as_ref()));
         match self.dirty.insert(table, key, row) {
             Some(before) => self.dirty_bytes = self.dirty_bytes + bytes - row_bytes(before.as_ref()),
-            None => {
-                self.dirty_bytes += key_bytes + bytes;
-                if let (Some(seen), Some(hash)) = (&mut self.seen, hash) {
-                    seen.add(hash);
-                }
-            }
+            None => self.dirty_bytes += key_bytes + bytes,
         }
     }
 
@@ -128,7 +135,7 @@ impl Resident {
     }
 
     pub fn bytes(&self) -> usize {
-        self.kept_bytes() + self.clean_bytes + self.seen.as_ref().map_or(0, Seen::bytes)
+        self.kept_bytes() + self.clean_bytes + self.seen.as_ref().map_or(0, Tables::bytes)
     }
 
     /// The dirty rows are about to be written. Gives those of the write-back before, which nobody needs any more.

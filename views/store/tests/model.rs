@@ -29,6 +29,11 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// Four keys of a prefix each.
+fn bytes(key: u8) -> Vec<u8> {
+    vec![key / 4, key]
+}
+
 fn all(store: &dyn Store, table: TableId, from: &[u8], to: Option<&[u8]>) -> Vec<(Vec<u8>, Stored)> {
     let mut found = Vec::new();
     store
@@ -61,7 +66,8 @@ proptest! {
                     let mut rows = Rows::default();
                     for (table, key, value) in changes {
                         let stored = value.map(|value| Stored { row: vec![Value::Int(value)].into(), timestamp: 3 });
-                        rows.insert(TableId(table), vec![key], stored);
+                        store.note_prefix(TableId(table), &[key / 4]);
+                        rows.insert(TableId(table), bytes(key), stored);
                     }
                     let mut model = history.last().unwrap().clone();
                     model.commit(&mut rows.clone(), &cut).unwrap();
@@ -91,14 +97,15 @@ proptest! {
                 }
                 Act::Read(table, key) => {
                     let model = history.last().unwrap();
-                    prop_assert_eq!(store.get(TableId(table), &[key]).unwrap(), model.get(TableId(table), &[key]).unwrap());
+                    prop_assert_eq!(store.get(TableId(table), &bytes(key)).unwrap(), model.get(TableId(table), &bytes(key)).unwrap());
+                    prop_assert!(store.may_have_prefix(TableId(table), &[key / 4]) || model.get(TableId(table), &bytes(key)).unwrap().is_none());
                 }
             }
             let model = history.last().unwrap();
             prop_assert_eq!(store.cut().unwrap(), model.cut().unwrap());
             for table in [TableId(0), TableId(1)] {
                 prop_assert_eq!(all(&store, table, &[], None), all(model, table, &[], None));
-                prop_assert_eq!(all(&store, table, &[5], Some(&[17])), all(model, table, &[5], Some(&[17])));
+                prop_assert_eq!(all(&store, table, &[1, 5], Some(&[4, 17])), all(model, table, &[1, 5], Some(&[4, 17])));
             }
         }
     }

@@ -48,6 +48,14 @@ pub enum StoreError {
 pub trait Store: Send {
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError>;
 
+    /// A row whose key begins so will be put.
+    fn note_prefix(&self, _: TableId, _: &[u8]) {}
+
+    /// `false`: no row's key begins so, where every row of the table was announced with [`Store::note_prefix`].
+    fn may_have_prefix(&self, _: TableId, _: &[u8]) -> bool {
+        true
+    }
+
     /// Visits the rows with `from <= key < to` in key order until told to stop; `to` absent is the table's end.
     fn scan(
         &self,

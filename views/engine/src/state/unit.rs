@@ -88,6 +88,18 @@ impl<'a> Unit<'a> {
         }
     }
 
+    /// Puts a row whose key begins with `prefix`. Where all rows of a table are put so, [`Unit::begins`] is quick to say that there is none.
+    pub fn put_under(&mut self, prefix: &[u8], table: TableId, key: Vec<u8>, stored: Stored) {
+        debug_assert!(key.starts_with(prefix));
+        self.base.note_prefix(table, prefix);
+        self.put(table, key, stored);
+    }
+
+    /// `false`: no row that was put under the prefix is there.
+    pub fn begins(&self, table: TableId, prefix: &[u8]) -> bool {
+        self.base.may_have_prefix(table, prefix)
+    }
+
     pub fn put(&mut self, table: TableId, key: Vec<u8>, stored: Stored) {
         self.pending.put(table, key, Some(stored));
     }

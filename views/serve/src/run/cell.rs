@@ -36,6 +36,19 @@ impl Store for ViewStore {
         }
     }
 
+    fn note_prefix(&self, table: TableId, prefix: &[u8]) {
+        if let ViewStore::Disk(store) = self {
+            store.note_prefix(table, prefix);
+        }
+    }
+
+    fn may_have_prefix(&self, table: TableId, prefix: &[u8]) -> bool {
+        match self {
+            ViewStore::Disk(store) => store.may_have_prefix(table, prefix),
+            ViewStore::Memory(_) => true,
+        }
+    }
+
     fn scan(
         &self,
         table: TableId,
@@ -100,6 +113,14 @@ impl SharedStore {
 impl Store for SharedStore {
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Stored>, StoreError> {
         self.read().get(table, key)
+    }
+
+    fn note_prefix(&self, table: TableId, prefix: &[u8]) {
+        self.read().note_prefix(table, prefix);
+    }
+
+    fn may_have_prefix(&self, table: TableId, prefix: &[u8]) -> bool {
+        self.read().may_have_prefix(table, prefix)
     }
 
     fn scan(

@@ -46,6 +46,9 @@ impl SessionAggregate {
 
     /// The group's sessions that a row at this time touches, in the order of their ends.
     fn touched(&self, group: &[u8], time: i64, context: &mut Context<'_>) -> Result<Vec<(Window, Row)>, EngineError> {
+        if !context.unit.begins(self.sessions, group) {
+            return Ok(Vec::new());
+        }
         let youngest = self.register(Self::YOUNGEST).read(&mut context.unit)?;
         let live = youngest.map_or(i64::MIN, |youngest| youngest.saturating_sub(self.open_ms()).saturating_add(1));
         let first_end = time.saturating_sub(self.gap_ms).max(live);
@@ -143,7 +146,7 @@ impl Operator for SessionAggregate {
             }
             let (by_group, by_time) = Self::keys(&group, merged);
             let empty: [millrace_sql::value::Value; 0] = [];
-            context.unit.put(self.sessions, by_group, Stored { row: states, timestamp: merged.end });
+            context.unit.put_under(&group, self.sessions, by_group, Stored { row: states, timestamp: merged.end });
             context.unit.put(self.by_time, by_time, Stored { row: empty.into(), timestamp: merged.end });
         }
         if self.final_only {
