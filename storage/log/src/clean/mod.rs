@@ -73,6 +73,13 @@ impl Log {
                 files::remove(self.disk.as_ref(), &FileKind::Cleaned.path(&self.dir, output.header.base_offset))?;
             }
         }
+        if !outputs.is_empty() {
+            self.keep_producers().inspect_err(|_| {
+                for output in &outputs {
+                    let _ = self.disk.remove_file(&FileKind::Cleaned.path(&self.dir, output.header.base_offset));
+                }
+            })?;
+        }
         for source in outputs.iter().flat_map(|output| &output.sources) {
             source.pin()?;
         }

@@ -6,7 +6,7 @@ use millrace_record::{BatchHeader, Codec, ControlType, EndTxnMarker, Epoch, Offs
 use proptest::prelude::*;
 
 use crate::testing::*;
-use crate::{CleanReport, Cleanup, Log, LogConfig, LogEntry, LogError};
+use crate::{CleanReport, Cleanup, Log, LogConfig, LogEntry, LogError, Verdict};
 
 fn compact() -> LogConfig {
     LogConfig { cleanup: Cleanup::COMPACT, segment_bytes: 1500, min_cleanable_dirty_ratio: 0.0, ..config() }
@@ -141,6 +141,39 @@ fn a_producers_last_sequence_survives_even_without_its_records() {
     }
     let log = open(&disk, &compact());
     assert_eq!(log.producers().views(), views);
+}
+
+/// Those of its batches that it may send again: whether anything was appended behind the cleaned segment, and is on disk, or not.
+#[test]
+fn a_producers_last_batches_are_known_after_a_cleaning_and_a_crash() {
+    for (behind, trims) in [(false, false), (true, false), (true, true)] {
+        let disk = MemDisk::new();
+        let mut log = open(&disk, &compact());
+        for n in 0..6 {
+            let bytes = batch_of(log.end_offset(), 1, Codec::Lz4, Some((7, 0, n * 2)), &[kv(1, "k", Some("v")), kv(1, "j", Some("v"))]);
+            append_bytes(&mut log, bytes).unwrap();
+        }
+        log.sync().unwrap();
+        log.roll(0).unwrap();
+        if behind {
+            append(&mut log, 1, &[kv(1, "z", Some("z"))]);
+        }
+        if trims {
+            log.trim_to(Offset(12)).unwrap();
+        } else {
+            clean(&mut log, 0).unwrap();
+        }
+        assert_eq!(read_all(&log.reader()).len(), if trims { 1 } else { 2 + usize::from(behind) });
+        let log = open(&disk.after_crash(Loss::Unsynced), &compact());
+        let again = |sequence: i32| {
+            let bytes = batch_of(Offset(0), 1, Codec::Lz4, Some((7, 0, sequence)), &[kv(1, "k", Some("v")), kv(1, "j", Some("v"))]);
+            log.producers().check(&BatchHeader::parse(&bytes).unwrap())
+        };
+        for at in 1..6 {
+            assert!(matches!(again(at * 2), Verdict::Duplicate { .. }), "{at}, {behind}, {trims}: {:?}", again(at * 2));
+        }
+        assert!(matches!(again(12), Verdict::Append));
+    }
 }
 
 #[test]

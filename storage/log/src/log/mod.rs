@@ -283,6 +283,22 @@ impl Log {
         self.shared.epochs.read().at_offset(Offset(offset.0 - 1)).unwrap_or(Epoch(-1))
     }
 
+    /// For before batches go: what they say of producers is to outlive them, and a crash. A snapshot beyond what the segments hold on
+    /// disk would be of no use to a start that finds them shorter.
+    pub(crate) fn keep_producers(&mut self) -> Result<(), LogError> {
+        if self.producers.is_empty() {
+            return Ok(());
+        }
+        if self.snapshot_due {
+            self.write_snapshot()?;
+        }
+        let mut in_doubt = self.unsynced.iter().filter(|part| part.synced_to < part.segment.live().end);
+        if in_doubt.any(|part| self.snapshot_at > Some(part.segment.base_offset())) {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
     /// Writes the producers' state as of the log's end, and keeps only the snapshot before it besides.
     fn write_snapshot(&mut self) -> Result<(), LogError> {
         let end = self.end_offset();

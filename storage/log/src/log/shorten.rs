@@ -102,9 +102,8 @@ impl Log {
         if self.unsynced.iter().any(|part| below(part) || keep_from > 0 && never_synced(part)) {
             self.sync()?;
         }
-        if keep_from > 0 && self.snapshot_due {
-            // What those segments say of producers is to outlive them.
-            self.write_snapshot()?;
+        if keep_from > 0 {
+            self.keep_producers()?;
         }
         let start = StartFile { start: to, first_dirty: self.start.first_dirty.max(to) };
         self.store_start(start)?;
