@@ -98,6 +98,44 @@ fn a_single_task_is_asked_for_by_a_property() {
 }
 
 #[test]
+fn a_foreign_key_is_followed_to_its_partition_and_back() {
+    let Some(mut broker) = broker("foreign-key") else { return };
+    let rest = Rest::new(broker.http());
+    rest.run(
+        "CREATE TABLE orders (id VARCHAR PRIMARY KEY, owner VARCHAR) WITH (kafka_topic='orders', partitions=4, value_format='JSON');
+         CREATE TABLE owners (id INT PRIMARY KEY, n BIGINT) WITH (kafka_topic='owners', partitions=2, value_format='JSON');
+         CREATE TABLE named AS SELECT o.id AS id, w.n AS n FROM orders o JOIN owners w ON CAST(o.owner AS INT) = w.id;
+         CREATE TABLE few AS SELECT o.id AS id, w.n AS n FROM orders o JOIN owners w ON CAST(o.owner AS INT) = w.id WHERE w.n > 20;
+         CREATE TABLE per_n AS SELECT CAST(w.n AS VARCHAR) AS n, COUNT(*) AS c FROM orders o JOIN owners w ON CAST(o.owner AS INT) = w.id GROUP BY CAST(w.n AS VARCHAR);",
+    );
+    let partitions = |broker: &Broker, part: &str| {
+        let topic = moving(&rest).into_iter().find(|name| name.contains(part)).unwrap_or_else(|| panic!("no {part} in {:?}", topics(&rest)));
+        let client: AdminClient<DefaultClientContext> = config(&broker.kafka()).create().expect("librdkafka takes this configuration");
+        let known = client.inner().fetch_metadata(Some(&topic), SOON).expect("the broker answers");
+        known.topics()[0].partitions().len()
+    };
+    // As many as the side with more of them has.
+    let all = ["REGISTRATION", "RIGHT", "RESPONSE"].map(|part| partitions(&broker, part));
+    assert_eq!(all, [4, 4, 4], "{:?}", moving(&rest));
+    let order = |id: &str, owner: &str| format!("INSERT INTO orders (id, owner) VALUES ('{id}', '{owner}');");
+    let orders: String = ["a", "b", "c", "d", "e", "f", "g", "h"].iter().zip(0..).map(|(id, at)| order(id, &(at % 4).to_string())).collect();
+    rest.run(&orders);
+    rest.run("INSERT INTO owners (id, n) VALUES (0, 10); INSERT INTO owners (id, n) VALUES (1, 20); INSERT INTO owners (id, n) VALUES (2, 30);");
+    expect(&rest, "SELECT id, n FROM named;", &[("a", 10), ("b", 20), ("c", 30), ("e", 10), ("f", 20), ("g", 30)]);
+    expect(&rest, "SELECT id, n FROM few;", &[("c", 30), ("g", 30)]);
+    expect(&rest, "SELECT n, c FROM per_n;", &[("10", 2), ("20", 2), ("30", 2)]);
+    broker.kill();
+    broker.restart();
+    // One moves to another owner, one to an owner who is not there, and an owner changes.
+    rest.run(&[order("a", "2"), order("b", "3"), "INSERT INTO owners (id, n) VALUES (1, 40);".to_owned()].concat());
+    expect(&rest, "SELECT id, n FROM named;", &[("a", 30), ("c", 30), ("e", 10), ("f", 40), ("g", 30)]);
+    expect(&rest, "SELECT id, n FROM few;", &[("a", 30), ("c", 30), ("f", 40), ("g", 30)]);
+    expect(&rest, "SELECT n, c FROM per_n;", &[("10", 1), ("20", 0), ("30", 3), ("40", 1)]);
+    rest.run("DROP TABLE per_n; DROP TABLE few; DROP TABLE named;");
+    assert_eq!(moving(&rest), Vec::<String>::new());
+}
+
+#[test]
 fn new_partitions_are_followed_without_a_restart() {
     let Some(mut broker) = broker("partitions") else { return };
     let rest = Rest::new(broker.http());

@@ -57,12 +57,19 @@ impl Numbers {
                 let late = if next(&mut chance) % 10 == 0 { next(&mut chance) % 8_000 } else { 0 };
                 let key = format!("k{}", next(&mut chance) % KEYS);
                 let (topic, value) = match next(&mut chance) % 40 {
-                    0 => ("USERS", format!("{{\"VERSION\":{number}}}")),
-                    1 => ("LIMITS", format!("{{\"CAP\":{number}}}")),
-                    2 if next(&mut chance) % 5 == 0 => ("SRC", "{\"N\": 1".to_owned()),
-                    _ => ("SRC", format!("{{\"N\":{number},\"G\":\"g{}\"}}", number % 5)),
+                    0 => ("USERS", Some(format!("{{\"VERSION\":{number}}}"))),
+                    1 => ("LIMITS", Some(format!("{{\"CAP\":{number}}}"))),
+                    2 if next(&mut chance) % 5 == 0 => ("SRC", Some("{\"N\": 1".to_owned())),
+                    3 if next(&mut chance) % 5 == 0 => ("ORDERS", None),
+                    3 if next(&mut chance) % 10 == 0 => ("ORDERS", Some(format!("{{\"N\":{number}}}"))),
+                    3 => ("ORDERS", Some(format!("{{\"N\":{number},\"OWNER\":\"k{}\"}}", next(&mut chance) % KEYS))),
+                    _ => ("SRC", Some(format!("{{\"N\":{number},\"G\":\"g{}\"}}", number % 5))),
                 };
-                let record = BaseRecord::to(topic).payload(&value).timestamp(time - late as i64);
+                let record = BaseRecord::to(topic).timestamp(time - late as i64);
+                let record = match &value {
+                    Some(value) => record.payload(value),
+                    None => record,
+                };
                 let keyless = topic == "SRC" && next(&mut chance) % 50 == 0;
                 send(&producer, if keyless { record } else { record.key(&key) });
                 number += 1;

@@ -6,6 +6,7 @@
 //! Absences: no clock, no network, nothing of Millrace.
 mod checks;
 mod event;
+mod orders;
 mod views;
 
 pub use event::Event;

@@ -5,6 +5,7 @@ use crate::Event;
 use crate::checks::{
     check_each_once, check_join_log, check_pairs_log, check_sessions_log, check_totals_log, expect, live_windows, pairs, sessions, totals, versions,
 };
+use crate::orders::{check_limited_log, limited};
 
 /// What a chain of queries adds, so that what comes through it can be told from what comes at once.
 const CHAINED: i64 = 1_000_000_000;
@@ -15,6 +16,7 @@ const GAP_MS: i64 = 3_000;
 pub const SOURCES: &[(&str, &str)] = &[
     ("SRC", "CREATE STREAM src (k VARCHAR KEY, n BIGINT, g VARCHAR) WITH (kafka_topic='SRC', partitions=$P, value_format='JSON');"),
     ("USERS", "CREATE TABLE users (k VARCHAR PRIMARY KEY, version BIGINT) WITH (kafka_topic='USERS', partitions=$P, value_format='JSON');"),
+    ("ORDERS", "CREATE TABLE orders (k VARCHAR PRIMARY KEY, n BIGINT, owner VARCHAR) WITH (kafka_topic='ORDERS', partitions=$P, value_format='JSON');"),
     ("LIMITS", "CREATE TABLE limits (k VARCHAR PRIMARY KEY, cap BIGINT) WITH (kafka_topic='LIMITS', partitions=$P, value_format='JSON');"),
 ];
 
@@ -159,6 +161,17 @@ pub const VIEWS: &[View] = &[
         log: |logs, sink, complete| {
             let side = |topic: &str, number| versions(logs.get(topic).map_or(&[], Vec::as_slice), number);
             check_pairs_log(sink, &side("USERS", "VERSION"), &side("LIMITS", "CAP"), complete)
+        },
+    },
+    View {
+        name: "LIMITED",
+        sql: "CREATE TABLE limited AS SELECT orders.k AS k, orders.n AS n, limits.cap AS cap FROM orders JOIN limits ON orders.owner = limits.k;",
+        needs: None,
+        pull: Some("SELECT k, n, cap FROM limited;"),
+        rows: |logs, cut| Some(limited(before(logs, "ORDERS", cut)?, before(logs, "LIMITS", cut)?)),
+        log: |logs, sink, complete| {
+            let side = |topic: &str| logs.get(topic).map_or(&[][..], Vec::as_slice);
+            check_limited_log(sink, side("ORDERS"), side("LIMITS"), complete)
         },
     },
     View {

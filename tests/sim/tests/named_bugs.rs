@@ -123,3 +123,8 @@ fn what_was_refused_and_cannot_be_cut_off_is_not_called_refused() {
 fn a_stop_that_waits_for_a_failed_flush_does_not_sync_again() {
     holds(10154);
 }
+
+#[test]
+fn what_producers_may_send_again_outlives_a_cleaning_and_a_lost_tail() {
+    holds(13782);
+}

@@ -18,12 +18,12 @@ use crate::dataflow::{Dataflow, Target};
 use crate::error::CompileError;
 use crate::lookup::repeats;
 use crate::operators::{
-    Filter, FlatMap, Fold, Folds, ForeignKeyJoin, Group, Grouping, Joiner, Operator, PartitionBy, Port, Project, Retention, Rewindow,
-    Scalar, Scalars, SessionAggregate, SideTables, StreamAggregate, StreamStreamJoin, StreamTableJoin, Table, TableAggregate,
+    Answer, Filter, FlatMap, Fold, Folds, Group, Grouping, Joiner, Operator, PartitionBy, Port, Project, Resolve, Retention, Rewindow,
+    Scalar, Scalars, SessionAggregate, SideTables, StreamAggregate, StreamStreamJoin, StreamTableJoin, Subscribe, Table, TableAggregate,
     TableTableJoin, WindowAggregate,
 };
 use crate::source::Source;
-use crate::stages::Crossing;
+use crate::stages::{Crossing, Way};
 use crate::state::TableId;
 
 /// What a plan is compiled with.
@@ -37,6 +37,9 @@ pub struct Settings<'a> {
 
 /// Tables per stateful operator: more than any of them uses.
 const TABLES_PER_OPERATOR: u32 = 8;
+
+/// Foreign-key joins were one operator once.
+const FOREIGN_KEY_LAYOUT: i32 = 2;
 
 /// Grace of stream-stream joins that name none.
 const DEFAULT_GRACE_MS: i64 = 24 * 60 * 60 * 1000;
@@ -60,9 +63,11 @@ pub fn compile(root: &Step, moves: Moves<'_>, settings: &Settings<'_>) -> Result
 pub fn compile_crossing(at: usize, moves: Moves<'_>, settings: &Settings<'_>) -> Result<Dataflow, CompileError> {
     let crossing = moves.crossings.get(at).ok_or(CompileError::Plan("a crossing that the plan does not have"))?;
     let mut compiler = Compiler { settings, moves, root: crossing.step, dataflow: Dataflow::default(), stateful: 0 };
-    match crossing.group_by {
-        None => compiler.step(crossing.step, Target::Result, Wants::default())?,
-        Some(group_by) => {
+    match crossing.way {
+        Way::Key => compiler.step(crossing.step, Target::Result, Wants::default())?,
+        Way::Reference(join) => compiler.subscriptions(join, Target::Result)?,
+        Way::Back(join) => compiler.answers(join, Target::Result)?,
+        Way::Group(group_by) => {
             let operator = Group { group_by: compiler.scalars(group_by, crossing.step.schema())? };
             let target = compiler.node("GroupBy", Box::new(operator), Target::Result);
             compiler.step(crossing.step, target, Wants { old: true, ..Wants::default() })?;
@@ -94,11 +99,7 @@ struct Compiler<'a> {
 impl Compiler<'_> {
     /// Compiles a step whose changes go to `target`.
     fn step(&mut self, step: &Step, target: Target, wants: Wants) -> Result<(), CompileError> {
-        if !std::ptr::eq(step, self.root)
-            && let Some(at) = self.moves.crossings.iter().position(|crossing| crossing.is_of(step))
-        {
-            let topic = self.moves.topics.get(at).ok_or(CompileError::Plan("a crossing without a topic"))?;
-            self.dataflow.add_crossing(topic.clone(), target);
+        if !std::ptr::eq(step, self.root) && self.comes_through(|crossing| crossing.is_of(step), target)? {
             return Ok(());
         }
         match step {
@@ -141,6 +142,14 @@ impl Compiler<'_> {
                 let target = self.node("Aggregate", operator, target);
                 self.step(&aggregate.input, target, Wants { old: true, ..Wants::default() })
             }
+            Step::Join(join) if matches!(join.form, JoinForm::ForeignKey { .. }) => {
+                let rows = self.tables().next();
+                let target = self.foreign_key_node(Box::new(Resolve { rows, old_wanted: wants.old }), target);
+                if self.comes_through(|crossing| crossing.is_back_of(join), target)? {
+                    return Ok(());
+                }
+                self.answers(join, target)
+            }
             Step::Join(join) => {
                 let operator = self.join(join)?;
                 let left = self.node("Join", operator, target);
@@ -155,6 +164,48 @@ impl Compiler<'_> {
             }
             Step::Suppress(suppress) => self.step(&suppress.input, target, Wants { final_only: true, ..wants }),
         }
+    }
+
+    /// Whether what goes to `target` comes from another stage; it is then read from that one's topic.
+    fn comes_through(&mut self, is_it: impl Fn(&Crossing<'_>) -> bool, target: Target) -> Result<bool, CompileError> {
+        let Some(at) = self.moves.crossings.iter().position(is_it) else { return Ok(false) };
+        let topic = self.moves.topics.get(at).ok_or(CompileError::Plan("a crossing without a topic"))?;
+        self.dataflow.add_crossing(topic.clone(), target);
+        Ok(true)
+    }
+
+    /// A foreign-key join's part at the right key.
+    fn answers(&mut self, join: &Join, target: Target) -> Result<(), CompileError> {
+        let mut tables = self.tables();
+        let operator = Answer {
+            left_outer: join.kind == JoinKind::Left,
+            joiner: Joiner { columns: join.columns.clone() },
+            left_keys: join.left.schema().keys().count(),
+            right: tables.next(),
+            subscriptions: tables.next(),
+        };
+        let left = self.foreign_key_node(Box::new(operator), target);
+        if !self.comes_through(|crossing| crossing.is_reference_of(join), left)? {
+            self.subscriptions(join, left)?;
+        }
+        self.step(&join.right, left.on(Port::Right), Wants::default())
+    }
+
+    /// A foreign-key join's part at the left key, before the answers.
+    fn subscriptions(&mut self, join: &Join, target: Target) -> Result<(), CompileError> {
+        let JoinForm::ForeignKey { reference } = &join.form else {
+            return Err(CompileError::Plan("subscriptions of a join without a foreign key"));
+        };
+        let reference = self.scalar(reference, join.left.schema())?;
+        let mut tables = self.tables();
+        let operator = Subscribe { left_outer: join.kind == JoinKind::Left, reference, names: tables.next(), registers: tables.next() };
+        let left = self.foreign_key_node(Box::new(operator), target);
+        self.step(&join.left, left, Wants::default())
+    }
+
+    fn foreign_key_node(&mut self, operator: Box<dyn Operator>, target: Target) -> Target {
+        self.dataflow.state_layout = FOREIGN_KEY_LAYOUT;
+        self.node("Join", operator, target)
     }
 
     fn node(&mut self, name: &'static str, operator: Box<dyn Operator>, target: Target) -> Target {
@@ -231,7 +282,7 @@ impl Compiler<'_> {
         let folds = Folds {
             registers: tables.next(),
             old_wanted: wants.old,
-            grouping: match self.moves.crossings.iter().any(|crossing| crossing.group_by.is_some() && crossing.is_of(&step.input)) {
+            grouping: match self.moves.crossings.iter().any(|crossing| matches!(crossing.way, Way::Group(_)) && crossing.is_of(&step.input)) {
                 true => Grouping::Carried,
                 false => Grouping::Computed(self.scalars(&step.group_by, input)?),
             },
@@ -295,14 +346,7 @@ impl Compiler<'_> {
             JoinForm::TableTable => {
                 Box::new(TableTableJoin { kind: step.kind, joiner, left: tables.next(), right: tables.next() })
             }
-            JoinForm::ForeignKey { reference } => Box::new(ForeignKeyJoin {
-                left_outer,
-                reference: self.scalar(reference, step.left.schema())?,
-                joiner,
-                left: tables.next(),
-                right: tables.next(),
-                subscriptions: tables.next(),
-            }),
+            JoinForm::ForeignKey { .. } => return Err(CompileError::Plan("a foreign-key join is more than one operator")),
         })
     }
 }

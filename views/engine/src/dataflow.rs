@@ -34,10 +34,20 @@ pub(crate) struct Node {
 }
 
 /// Compiled from a plan, without state of its own: any number of tasks may share it.
-#[derive(Default)]
 pub struct Dataflow {
     pub(crate) nodes: Vec<Node>,
     sources: Vec<(Leaf, Target)>,
+    /// The highest of its operators' layouts.
+    pub state_layout: i32,
+}
+
+/// The layout of all operators that never had another one.
+pub const FIRST_LAYOUT: i32 = 1;
+
+impl Default for Dataflow {
+    fn default() -> Dataflow {
+        Dataflow { nodes: Vec::new(), sources: Vec::new(), state_layout: FIRST_LAYOUT }
+    }
 }
 
 /// Where changes come from.

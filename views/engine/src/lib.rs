@@ -20,10 +20,11 @@ pub mod state;
 mod task;
 
 pub use compile::{Moves, Settings};
+pub use dataflow::FIRST_LAYOUT;
 pub use error::{CompileError, EngineError};
 pub use log::{LogEvent, LogKind};
 pub use operators::Live;
 pub use record::{Header, InputRecord, OutputRecord};
 pub use row::{Change, Key, Row, Window};
-pub use stages::{Crossing, StageInputs, crossings, inputs_of};
+pub use stages::{Crossing, StageInputs, Way, crossings, inputs_of};
 pub use task::{Fed, Query, Task};

@@ -5,16 +5,15 @@
 //! of higher numbers only.
 
 use millrace_sql::ast::Expression;
-use millrace_sql::plan::{DataSource, FormatInfo, JoinForm, PersistentPlan, Step};
+use millrace_sql::plan::{DataSource, FormatInfo, Join, JoinForm, PersistentPlan, Step};
 use millrace_sql::schema::Column;
 
 /// A place where rows move: what the step gives goes to the partition of its key.
 #[derive(Clone, Copy, Debug)]
 pub struct Crossing<'a> {
-    /// The last step before rows move.
+    /// The last step before rows move; of answers, the join that gives them.
     pub step: &'a Step,
-    /// They move to their group; absent: to the key that the step gave them.
-    pub group_by: Option<&'a [Expression]>,
+    pub way: Way<'a>,
     /// As in the name of its topic.
     pub name: &'static str,
     /// A source that the stage behind reads too: rows must come to the partitions in which its producers put the same keys, so
@@ -22,21 +21,56 @@ pub struct Crossing<'a> {
     pub meets: Option<&'a DataSource>,
 }
 
+/// What rows move to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way<'a> {
+    /// The key that the step gave them.
+    Key,
+    /// Their group.
+    Group(&'a [Expression]),
+    /// The right key that they name, in a foreign-key join: subscriptions.
+    Reference(&'a Join),
+    /// The left key that subscribed, in a foreign-key join: answers.
+    Back(&'a Join),
+}
+
 impl PartialEq for Crossing<'_> {
     /// The same rows cross with the same keys, whichever query asks for them.
     fn eq(&self, other: &Crossing<'_>) -> bool {
-        self.step == other.step && self.group_by == other.group_by && self.keys() == other.keys()
+        self.step == other.step && self.way == other.way && self.keys() == other.keys()
     }
 }
 
-impl Crossing<'_> {
+impl<'a> Crossing<'a> {
     /// How keys are written.
     fn keys(&self) -> Option<(&FormatInfo, Vec<&Column>)> {
         self.meets.map(|meets| (&meets.key_format, meets.schema.keys().collect()))
     }
 
+    /// Whether what crosses here is what this step gives.
     pub(crate) fn is_of(&self, step: &Step) -> bool {
-        std::ptr::eq(self.step, step)
+        matches!(self.way, Way::Key | Way::Group(_)) && std::ptr::eq(self.step, step)
+    }
+
+    pub(crate) fn is_reference_of(&self, join: &Join) -> bool {
+        matches!(self.way, Way::Reference(of) if std::ptr::eq(of, join))
+    }
+
+    pub(crate) fn is_back_of(&self, join: &Join) -> bool {
+        matches!(self.way, Way::Back(of) if std::ptr::eq(of, join))
+    }
+
+    /// What the stage that ends here reads.
+    pub fn inputs(&self, crossings: &[Crossing<'a>]) -> StageInputs<'a> {
+        let mut gathered = Gathered::default();
+        match self.way {
+            Way::Key | Way::Group(_) | Way::Reference(_) => gathered.stage(self.step, crossings),
+            Way::Back(join) => {
+                gathered.read.extend(crossings.iter().position(|crossing| crossing.is_reference_of(join)));
+                gathered.step(&join.right, crossings);
+            }
+        }
+        gathered.inputs()
     }
 }
 
@@ -44,19 +78,16 @@ impl Crossing<'_> {
 pub fn crossings(plan: &PersistentPlan) -> Option<Vec<Crossing<'_>>> {
     let root = &plan.root;
     let mut found = Vec::new();
-    if !walk(root, None, &mut found) {
-        return None;
-    }
-    for stage in 0..=found.len() {
-        let step = if stage == 0 { root } else { found[stage - 1].step };
-        let (mut sources, mut read) = (Vec::new(), Vec::new());
-        gather(step, true, &found, &mut sources, &mut read);
+    walk(root, None, &mut found);
+    let stages: Vec<StageInputs<'_>> = std::iter::once(inputs_of(root, &found)).chain(found.iter().map(|crossing| crossing.inputs(&found))).collect();
+    for (stage, inputs) in stages.into_iter().enumerate() {
+        let sources = inputs.sources;
         let meets = sources.first().copied().or_else(|| (stage == 0 && keeps_groups(root)).then_some(&*plan.sink.source));
         // Equal keys in two formats lie in partitions that have nothing to do with each other.
         if sources.iter().any(|source| meets.is_some_and(|first| first.key_format != source.key_format)) {
             return None;
         }
-        read.into_iter().for_each(|at| found[at].meets = meets);
+        inputs.crossings.into_iter().for_each(|at| found[at].meets = meets);
     }
     Some(found)
 }
@@ -71,56 +102,82 @@ fn keeps_groups(step: &Step) -> bool {
 }
 
 /// `needed`: a step above keeps state by the key of what comes from here, under this name.
-fn walk<'a>(step: &'a Step, needed: Option<&'static str>, found: &mut Vec<Crossing<'a>>) -> bool {
+fn walk<'a>(step: &'a Step, needed: Option<&'static str>, found: &mut Vec<Crossing<'a>>) {
     match step {
         Step::PartitionBy(partition_by) => {
             if let Some(name) = needed {
-                found.push(Crossing { step, group_by: None, name, meets: None });
+                found.push(Crossing { step, way: Way::Key, name, meets: None });
             }
-            walk(&partition_by.input, None, found)
+            walk(&partition_by.input, None, found);
         }
         Step::Aggregate(aggregate) if aggregate.repartition => {
-            found.push(Crossing { step: &aggregate.input, group_by: Some(&aggregate.group_by), name: "Aggregate-GroupBy", meets: None });
-            walk(&aggregate.input, None, found)
+            found.push(Crossing { step: &aggregate.input, way: Way::Group(&aggregate.group_by), name: "Aggregate-GroupBy", meets: None });
+            walk(&aggregate.input, None, found);
         }
         Step::Aggregate(aggregate) => walk(&aggregate.input, Some("Aggregate-GroupBy"), found),
         Step::Join(join) => {
-            // The answer to a foreign key comes from another partition than the row that asked, and in another order.
             if matches!(join.form, JoinForm::ForeignKey { .. }) {
-                return false;
+                found.push(Crossing { step, way: Way::Back(join), name: "FK-JOIN-SUBSCRIPTION-RESPONSE", meets: None });
+                found.push(Crossing { step: &join.left, way: Way::Reference(join), name: "FK-JOIN-SUBSCRIPTION-REGISTRATION", meets: None });
+                // Right rows move too: who wrote them may have chosen their partitions by another rule than we do.
+                found.push(Crossing { step: &join.right, way: Way::Key, name: "FK-JOIN-RIGHT", meets: None });
             }
-            walk(&join.left, Some("Join-left"), found) && walk(&join.right, Some("Join-right"), found)
+            walk(&join.left, Some("Join-left"), found);
+            walk(&join.right, Some("Join-right"), found);
         }
-        other => other.inputs().into_iter().all(|input| walk(input, needed, found)),
+        other => other.inputs().into_iter().for_each(|input| walk(input, needed, found)),
     }
 }
 
-/// The crossings and the topics that a stage reads: the stage that ends at `step`.
-pub fn inputs_of<'a>(step: &'a Step, crossings: &[Crossing<'a>]) -> StageInputs<'a> {
-    let (mut sources, mut read) = (Vec::new(), Vec::new());
-    gather(step, true, crossings, &mut sources, &mut read);
-    let mut topics: Vec<&str> = Vec::new();
-    for source in sources {
-        if !topics.contains(&source.topic.as_str()) {
-            topics.push(&source.topic);
-        }
-    }
-    StageInputs { topics, crossings: read }
+/// What the last stage of a plan reads: the one that ends at `root`.
+pub fn inputs_of<'a>(root: &'a Step, crossings: &[Crossing<'a>]) -> StageInputs<'a> {
+    let mut gathered = Gathered::default();
+    gathered.stage(root, crossings);
+    gathered.inputs()
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The crossings and the sources that a stage reads.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StageInputs<'a> {
+    /// The topics of the sources, without repeats.
     pub topics: Vec<&'a str>,
+    sources: Vec<&'a DataSource>,
     pub crossings: Vec<usize>,
 }
 
-fn gather<'a>(step: &'a Step, is_root: bool, crossings: &[Crossing<'a>], sources: &mut Vec<&'a DataSource>, read: &mut Vec<usize>) {
-    if !is_root && let Some(at) = crossings.iter().position(|crossing| crossing.is_of(step)) {
-        read.push(at);
-        return;
+#[derive(Default)]
+struct Gathered<'a> {
+    sources: Vec<&'a DataSource>,
+    read: Vec<usize>,
+}
+
+impl<'a> Gathered<'a> {
+    /// What lies below the stage's last step.
+    fn stage(&mut self, last: &'a Step, crossings: &[Crossing<'a>]) {
+        match last {
+            Step::Source(source) => self.sources.push(&source.source),
+            Step::Join(join) => match crossings.iter().position(|crossing| crossing.is_back_of(join)) {
+                Some(at) => self.read.push(at),
+                None => last.inputs().into_iter().for_each(|input| self.step(input, crossings)),
+            },
+            other => other.inputs().into_iter().for_each(|input| self.step(input, crossings)),
+        }
     }
-    if let Step::Source(source) = step {
-        sources.push(&source.source);
+
+    fn step(&mut self, step: &'a Step, crossings: &[Crossing<'a>]) {
+        match crossings.iter().position(|crossing| crossing.is_of(step)) {
+            Some(at) => self.read.push(at),
+            None => self.stage(step, crossings),
+        }
     }
-    step.inputs().into_iter().for_each(|input| gather(input, false, crossings, sources, read));
+
+    fn inputs(self) -> StageInputs<'a> {
+        let mut topics: Vec<&str> = Vec::new();
+        for source in &self.sources {
+            if !topics.contains(&source.topic.as_str()) {
+                topics.push(&source.topic);
+            }
+        }
+        StageInputs { topics, sources: self.sources, crossings: self.read }
+    }
 }

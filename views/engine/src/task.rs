@@ -65,6 +65,11 @@ impl Query {
     pub fn topics(&self) -> Vec<Arc<str>> {
         self.dataflow.topics()
     }
+
+    /// How the rows of its state are laid out. A state of another number says nothing to this query.
+    pub fn state_layout(&self) -> i32 {
+        self.dataflow.state_layout
+    }
 }
 
 fn meeting_codec(crossing: &Crossing<'_>) -> Result<Option<Box<dyn Codec>>, CompileError> {
@@ -159,6 +164,7 @@ impl<S: Store> Task<S> {
         }
         let unit = Unit::resume(&self.store, std::mem::take(&mut self.pending));
         let mut context = Context::new(unit, EvalContext::new(clock_ms, seed(record)).limited(self.query.limits));
+        context.partition = record.partition;
         context.spare = std::mem::take(&mut self.spare);
         self.query.dataflow.process(record, &mut context, &mut fed.changes)?;
         match &self.query.output {

@@ -266,7 +266,7 @@ impl Run {
 
     /// A few records into one of the sources; whether they get there the topic itself will say.
     fn produce(&mut self) {
-        let topic = *self.rng.pick(&["SRC", "SRC", "SRC", "USERS", "LIMITS"]);
+        let topic = *self.rng.pick(&["SRC", "SRC", "SRC", "USERS", "LIMITS", "ORDERS"]);
         let Some(partitions) = self.partitions_of(topic) else { return };
         let mut batches: BTreeMap<i32, (BatchBuilder, Vec<Option<i64>>)> = BTreeMap::new();
         for _ in 0..self.rng.range(1, 8) {
@@ -275,17 +275,20 @@ impl Run {
             self.event_ms += *self.rng.pick(&[0, 10, 200, 2_000]);
             let late = if self.rng.percent(20) { self.rng.range(0, 8_000) as i64 } else { 0 };
             let key = (topic != "SRC" || self.rng.percent(96)).then(|| format!("k{}", self.rng.range(0, self.keys)));
-            let unreadable = self.rng.percent(3);
+            let unreadable = topic != "ORDERS" && self.rng.percent(3);
             let value = match topic {
-                _ if unreadable => "{\"N\": 1".to_owned(),
-                "SRC" => format!("{{\"N\":{number},\"G\":\"g{}\"}}", number % 3),
-                "USERS" => format!("{{\"VERSION\":{number}}}"),
-                _ => format!("{{\"CAP\":{number}}}"),
+                _ if unreadable => Some("{\"N\": 1".to_owned()),
+                "SRC" => Some(format!("{{\"N\":{number},\"G\":\"g{}\"}}", number % 3)),
+                "USERS" => Some(format!("{{\"VERSION\":{number}}}")),
+                "ORDERS" if self.rng.percent(20) => None,
+                "ORDERS" if self.rng.percent(10) => Some(format!("{{\"N\":{number}}}")),
+                "ORDERS" => Some(format!("{{\"N\":{number},\"OWNER\":\"k{}\"}}", self.rng.range(0, self.keys))),
+                _ => Some(format!("{{\"CAP\":{number}}}")),
             };
             let at = key.as_ref().map_or(0, |key| partition_of_key(key.as_bytes(), self.partitions));
             let (batch, numbers) = batches.entry(at).or_insert_with(|| (BatchBuilder::new(Codec::None, Level::Default), Vec::new()));
-            numbers.push((!unreadable).then_some(number));
-            batch.push((self.event_ms - late).max(0), key.as_deref().map(str::as_bytes), Some(value.as_bytes()), &[]);
+            numbers.push((!unreadable && value.is_some()).then_some(number));
+            batch.push((self.event_ms - late).max(0), key.as_deref().map(str::as_bytes), value.as_deref().map(str::as_bytes), &[]);
         }
         for (at, (batch, numbers)) in batches {
             let batch = batch.build();

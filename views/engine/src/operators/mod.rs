@@ -21,7 +21,7 @@ pub use filter::Filter;
 pub use flat_map::FlatMap;
 pub use group::Group;
 use group::group_of;
-pub use join::{ForeignKeyJoin, Joiner, SideTables, StreamStreamJoin, StreamTableJoin, TableTableJoin};
+pub use join::{Answer, Joiner, Resolve, SideTables, StreamStreamJoin, StreamTableJoin, Subscribe, TableTableJoin};
 pub use partition_by::PartitionBy;
 pub use project::Project;
 pub use rewindow::Rewindow;
@@ -75,6 +75,8 @@ pub trait Operator: Send + Sync {
 pub struct Context<'a> {
     pub unit: Unit<'a>,
     pub eval: EvalContext,
+    /// The input partition that the record came from.
+    pub partition: i32,
     pub log: Vec<LogEvent>,
     /// Name of the step at work, for the log.
     pub step: &'static str,
@@ -88,7 +90,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub fn new(unit: Unit<'a>, eval: EvalContext) -> Context<'a> {
-        Context { unit, eval, log: Vec::new(), step: "", expired: Vec::new(), live: None, spare: Vec::new() }
+        Context { unit, eval, partition: 0, log: Vec::new(), step: "", expired: Vec::new(), live: None, spare: Vec::new() }
     }
 
     pub fn note(&mut self, message: impl Into<String>) {

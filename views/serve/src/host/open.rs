@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use millrace_engine::Task;
-use millrace_engine::state::{Cut, InputId, Store, StoreError};
+use millrace_engine::state::{Cut, InputId, Store, StoreError, Stored};
+use millrace_engine::{FIRST_LAYOUT, Task};
 use millrace_record::Offset;
 use millrace_shard::{Partition, Upto};
 use millrace_sql::value::Value;
@@ -14,7 +14,7 @@ use millrace_store::DiskStore;
 use millrace_world::{World, create_dir_durably, parent_of};
 
 use crate::host::follow::{Memory, TaskSpec};
-use crate::run::{Cell, INPUTS, Input, Output, PROGRESS, RunError, Runner, Schedule, SharedStore, Stop, ViewStore, input_key, note_input, progress_key};
+use crate::run::{Cell, INPUTS, Input, LAYOUT, Output, PROGRESS, RunError, Runner, Schedule, SharedStore, Stop, ViewStore, input_key, note_input, progress_key};
 
 pub struct Opened {
     pub runner: Runner,
@@ -48,6 +48,14 @@ fn is_known(task: &Task<SharedStore>, id: &InputId, partition: &Partition) -> Re
     }
 }
 
+fn layout_of(task: &Task<SharedStore>) -> Result<i32, RunError> {
+    match task.store().get(LAYOUT, &[])?.as_ref().map(|stored| &*stored.row) {
+        None => Ok(FIRST_LAYOUT),
+        Some([Value::Int(layout)]) => Ok(*layout),
+        Some(_) => Err(RunError::State("the layout of its rows is not a number")),
+    }
+}
+
 pub fn open(spec: &TaskSpec, known: &[Option<i32>], world: &Arc<dyn World>, memory: &Memory, stop: &Stop) -> Result<Opened, RunError> {
     let disk = world.disk();
     // A state that outlives a part of its schedule must not lose its folder.
@@ -57,6 +65,13 @@ pub fn open(spec: &TaskSpec, known: &[Option<i32>], world: &Arc<dyn World>, memo
     let store = DiskStore::open(&spec.dir, &files, &*memory.databases, &memory.rows)?;
     let mut task = Task::open(spec.query.clone(), SharedStore::new(ViewStore::Disk(store)))?;
     let fresh = task.cut() == &Cut::default();
+    match (fresh, spec.query.state_layout()) {
+        (true, FIRST_LAYOUT) => {}
+        (true, layout) => task.put(LAYOUT, Vec::new(), Some(Stored { row: vec![Value::Int(layout)].into(), timestamp: 0 })),
+        (false, layout) if layout_of(&task)? == layout => {}
+        // It can become what it was in the same way.
+        (false, _) => return Err(StoreError::Damaged("another version of this program laid its rows out in another way".into()).into()),
+    }
     let output = match &spec.sink {
         None => None,
         Some((producer, partitions)) => {

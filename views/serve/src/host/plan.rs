@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use millrace_engine::{Crossing, crossings, inputs_of};
+use millrace_engine::{Crossing, StageInputs, Way, crossings, inputs_of};
 use millrace_sql::plan::{JoinForm, PersistentPlan, Step};
 
 use crate::Failed;
@@ -68,20 +68,27 @@ pub fn is_stateful(step: &Step) -> bool {
     here || step.inputs().into_iter().any(is_stateful)
 }
 
-/// How many partitions the stage that ends at `step` has: its topics' own, or as many as those that come to it had before.
-pub fn partitions_of<'a>(step: &'a Step, crossings: &[Crossing<'a>], topic_partitions: &dyn Fn(&str) -> i32) -> i32 {
-    let inputs = inputs_of(step, crossings);
+/// How many partitions a stage has: its topics' own, or as many as those that come to it had before.
+fn partitions_of<'a>(inputs: &StageInputs<'a>, crossings: &[Crossing<'a>], topic_partitions: &dyn Fn(&str) -> i32) -> i32 {
+    let came_from = |at: &usize| {
+        // Answers go back to where the subscriptions came from.
+        let asked = match crossings[*at].way {
+            Way::Back(join) => crossings.iter().find(|crossing| matches!(crossing.way, Way::Reference(of) if std::ptr::eq(of, join))),
+            _ => None,
+        };
+        partitions_of(&asked.unwrap_or(&crossings[*at]).inputs(crossings), crossings, topic_partitions)
+    };
     match inputs.topics.iter().map(|topic| topic_partitions(topic)).max() {
         Some(own) => own,
-        None => inputs.crossings.iter().map(|at| partitions_of(crossings[*at].step, crossings, topic_partitions)).max().unwrap_or(1),
+        None => inputs.crossings.iter().map(came_from).max().unwrap_or(1),
     }
 }
 
 /// How many partitions each crossing's topic needs: as many as the stage behind it.
 pub fn crossing_partitions<'a>(root: &'a Step, crossings: &[Crossing<'a>], topic_partitions: &dyn Fn(&str) -> i32) -> Vec<i32> {
-    let stages: Vec<&Step> = std::iter::once(root).chain(crossings.iter().map(|crossing| crossing.step)).collect();
-    let reader = |at: usize| stages.iter().find(|step| inputs_of(step, crossings).crossings.contains(&at));
-    (0..crossings.len()).map(|at| reader(at).map_or(1, |step| partitions_of(step, crossings, topic_partitions))).collect()
+    let stages: Vec<StageInputs<'_>> = std::iter::once(inputs_of(root, crossings)).chain(crossings.iter().map(|crossing| crossing.inputs(crossings))).collect();
+    let reader = |at: usize| stages.iter().find(|inputs| inputs.crossings.contains(&at));
+    (0..crossings.len()).map(|at| reader(at).map_or(1, |inputs| partitions_of(inputs, crossings, topic_partitions))).collect()
 }
 
 #[cfg(test)]

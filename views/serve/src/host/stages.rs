@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use millrace_engine::state::{Cut, InputId};
-use millrace_engine::{Crossing, Query, inputs_of};
+use millrace_engine::{Crossing, Query};
 use millrace_record::{Offset, ProducerId};
 use millrace_shard::Partition;
 use millrace_sql::catalog::{NewTopic, Settings};
@@ -58,7 +58,7 @@ impl Views {
         let counts = crossing_partitions(&plan.root, &crossings, &partitions);
         let mut repartitions: Vec<Repartition> = Vec::new();
         for (at, (crossing, partitions)) in crossings.iter().zip(counts).enumerate() {
-            let topics = inputs_of(crossing.step, &crossings).topics;
+            let topics = crossing.inputs(&crossings).topics;
             let start: Vec<_> = start.iter().filter(|(topic, ..)| topics.contains(&topic.as_str())).cloned().collect();
             let made = match self.shared(crossing, settings, partitions, &start) {
                 Some(shared) if !repartitions.contains(&shared) => shared,
@@ -107,7 +107,7 @@ impl Views {
             let at = theirs.iter().position(|their| their == crossing)?;
             let known = &command.repartitions[at];
             // What comes through other stages begins with them; only a stage over topics alone is sure to be the same.
-            let plain = inputs_of(theirs[at].step, &theirs).crossings.is_empty();
+            let plain = theirs[at].inputs(&theirs).crossings.is_empty();
             let whole = || self.outside.partitions(&known.topic).is_some_and(|all| all.iter().all(|one| one.state().start == Offset(0)));
             (plain && known.partitions == partitions && known.start == start && whole()).then(|| known.clone())
         })

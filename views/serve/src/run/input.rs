@@ -15,6 +15,9 @@ use crate::run::{RunError, SharedStore};
 /// ever gets, not even one of a topic that is deleted and made again under its name.
 pub const INPUTS: TableId = TableId(u32::MAX - 3);
 
+/// The task's own table for how its rows are laid out; absent where they are as they always were.
+pub const LAYOUT: TableId = TableId(u32::MAX - 6);
+
 pub fn input_key(id: &InputId) -> Vec<u8> {
     let mut key = id.partition.to_be_bytes().to_vec();
     key.extend_from_slice(id.topic.as_bytes());

@@ -9,7 +9,7 @@ mod schedule;
 mod signal;
 
 pub use cell::{Cell, Progress, SharedStore, ViewStore};
-pub use input::{INPUTS, Input, input_key, note_input};
+pub use input::{INPUTS, Input, LAYOUT, input_key, note_input};
 pub use output::{Output, PROGRESS, progress_key};
 pub use result::{LIVE, Looked, RESULT, ViewRow, live_of, stored_change, stored_live, view_row};
 pub use runner::{Deliver, Runner, Stop};

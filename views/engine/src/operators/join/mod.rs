@@ -5,7 +5,7 @@ mod stream_stream;
 mod stream_table;
 mod table_table;
 
-pub use foreign_key::ForeignKeyJoin;
+pub use foreign_key::{Answer, Resolve, Subscribe};
 pub use stream_stream::{SideTables, StreamStreamJoin};
 pub use stream_table::StreamTableJoin;
 pub use table_table::TableTableJoin;
@@ -22,8 +22,8 @@ pub struct Joiner {
 }
 
 impl Joiner {
-    pub fn join(&self, key: Option<&Key>, left: Option<&Row>, right: Option<&Row>) -> Row {
-        let at = |row: Option<&Row>, position: usize| row.and_then(|row| row.get(position)).cloned().unwrap_or_default();
+    pub fn join(&self, key: Option<&Key>, left: Option<&[Value]>, right: Option<&[Value]>) -> Row {
+        let at = |row: Option<&[Value]>, position: usize| row.and_then(|row| row.get(position)).cloned().unwrap_or_default();
         self.columns
             .iter()
             .map(|column| match column {

@@ -100,8 +100,8 @@ impl StreamStreamJoin {
 
     fn joined(&self, port: Port, key: Option<&Key>, own: &Row, other: Option<&Row>) -> Row {
         match port {
-            Port::Left => self.joiner.join(key, Some(own), other),
-            Port::Right => self.joiner.join(key, other, Some(own)),
+            Port::Left => self.joiner.join(key, Some(own), other.map(|row| &**row)),
+            Port::Right => self.joiner.join(key, other.map(|row| &**row), Some(own)),
         }
     }
 

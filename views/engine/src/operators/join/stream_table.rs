@@ -32,7 +32,7 @@ impl Operator for StreamTableJoin {
             None => return Ok(()),
         };
         if self.left_outer || found.is_some() {
-            let row = self.joiner.join(change.key.as_ref(), Some(event), found.as_ref().map(|found| &found.row));
+            let row = self.joiner.join(change.key.as_ref(), Some(event), found.as_ref().map(|found| &*found.row));
             out.push(change.with_rows(Some(row), None));
         }
         Ok(())

@@ -61,8 +61,8 @@ impl Operator for TableTableJoin {
                 (None, None) => false,
             };
             exists.then(|| match port {
-                Port::Left => self.joiner.join(Some(key), own, other.as_ref()),
-                Port::Right => self.joiner.join(Some(key), other.as_ref(), own),
+                Port::Left => self.joiner.join(Some(key), own.map(|row| &**row), other.as_deref()),
+                Port::Right => self.joiner.join(Some(key), other.as_deref(), own.map(|row| &**row)),
             })
         };
         let (new, old) = (joined(change.new.as_ref()), joined(before.as_ref()));
