@@ -64,7 +64,7 @@ pub fn compile_crossing(at: usize, moves: Moves<'_>, settings: &Settings<'_>) ->
     let crossing = moves.crossings.get(at).ok_or(CompileError::Plan("a crossing that the plan does not have"))?;
     let mut compiler = Compiler { settings, moves, root: crossing.step, dataflow: Dataflow::default(), stateful: 0 };
     match crossing.way {
-        Way::Key => compiler.step(crossing.step, Target::Result, Wants::default())?,
+        Way::Key => compiler.step(crossing.step, Target::Result, KEPT_ABOVE)?,
         Way::Reference(join) => compiler.subscriptions(join, Target::Result)?,
         Way::Back(join) => compiler.answers(join, Target::Result)?,
         Way::Group(group_by) => {
@@ -86,6 +86,9 @@ struct Wants {
     /// No rows: they are kept there.
     kept_above: bool,
 }
+
+/// Joins keep the rows of both sides themselves, and so does what rows cross to.
+const KEPT_ABOVE: Wants = Wants { final_only: false, old: false, kept_above: true };
 
 struct Compiler<'a> {
     settings: &'a Settings<'a>,
@@ -157,10 +160,8 @@ impl Compiler<'_> {
                 if let Some(size_ms) = other_size(join) {
                     right = self.node("Join", Box::new(Rewindow { size_ms }), right);
                 }
-                // Joins keep both sides' rows themselves.
-                let wants = Wants { kept_above: true, ..Wants::default() };
-                self.step(&join.left, left, wants)?;
-                self.step(&join.right, right, wants)
+                self.step(&join.left, left, KEPT_ABOVE)?;
+                self.step(&join.right, right, KEPT_ABOVE)
             }
             Step::Suppress(suppress) => self.step(&suppress.input, target, Wants { final_only: true, ..wants }),
         }
@@ -188,7 +189,7 @@ impl Compiler<'_> {
         if !self.comes_through(|crossing| crossing.is_reference_of(join), left)? {
             self.subscriptions(join, left)?;
         }
-        self.step(&join.right, left.on(Port::Right), Wants::default())
+        self.step(&join.right, left.on(Port::Right), KEPT_ABOVE)
     }
 
     /// A foreign-key join's part at the left key, before the answers.
@@ -200,7 +201,7 @@ impl Compiler<'_> {
         let mut tables = self.tables();
         let operator = Subscribe { left_outer: join.kind == JoinKind::Left, reference, names: tables.next(), registers: tables.next() };
         let left = self.foreign_key_node(Box::new(operator), target);
-        self.step(&join.left, left, Wants::default())
+        self.step(&join.left, left, KEPT_ABOVE)
     }
 
     fn foreign_key_node(&mut self, operator: Box<dyn Operator>, target: Target) -> Target {
