@@ -9,6 +9,7 @@ use millrace_clients_tests::rest::Rest;
 use millrace_harness::{Broker, wait_for};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use serde_json::{Value, json};
 
 /// On a machine that is busy with other things.
@@ -250,6 +251,32 @@ fn what_could_not_be_read_is_a_stream_of_its_own() {
     });
     assert_eq!(row[0], 0);
     assert!(row[1].as_str().is_some_and(|text| !text.is_empty()), "{row:?}");
+}
+
+/// As librdkafka's usual partitioner puts them: elsewhere than Java's, and than we.
+#[test]
+fn a_table_that_another_partitioner_wrote_is_told_of_where_moved_rows_miss_it_and_found_by_foreign_keys() {
+    let Some(broker) = broker("astray") else { return };
+    let rest = Rest::new(broker.http());
+    rest.run(
+        "CREATE STREAM clicks (id VARCHAR KEY, who VARCHAR) WITH (kafka_topic='clicks', partitions=3, value_format='JSON');
+         CREATE TABLE pages (id VARCHAR PRIMARY KEY, who VARCHAR) WITH (kafka_topic='pages', partitions=3, value_format='JSON');
+         CREATE TABLE users (id VARCHAR PRIMARY KEY, n BIGINT) WITH (kafka_topic='users', partitions=3, value_format='JSON');
+         CREATE STREAM moved AS SELECT c.who AS who, u.n AS n FROM clicks c JOIN users u ON c.who = u.id;
+         CREATE TABLE named AS SELECT p.id AS id, u.n AS n FROM pages p JOIN users u ON p.who = u.id;",
+    );
+    let producer: ThreadedProducer<DefaultProducerContext> = config(&broker.kafka()).create().expect("librdkafka takes this configuration");
+    let users = ["a", "b", "c", "d", "e", "f"];
+    for user in users {
+        producer.send(BaseRecord::to("users").key(user).payload(r#"{"n": 7}"#)).expect("it is sent");
+    }
+    producer.flush(SOON).expect("all are acknowledged");
+    let pages: Vec<String> = users.iter().map(|user| format!("INSERT INTO pages (id, who) VALUES ('{user}', '{user}');")).collect();
+    rest.run(&pages.concat());
+    expect(&rest, "SELECT id, n FROM named;", &users.map(|user| (user, 7)));
+    wait_for("a word of what moved rows will miss", SOON, || broker.log().contains("partitioner=murmur2_random").then_some(()));
+    let told = broker.log().lines().filter(|line| line.contains("partitioner=murmur2_random")).map(str::to_owned).collect::<Vec<_>>();
+    assert!(told.len() <= 3 && told.iter().all(|line| line.contains("CSAS_MOVED_")), "once for each partition, and not of the foreign key: {told:?}");
 }
 
 #[test]

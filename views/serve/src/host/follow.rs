@@ -1,6 +1,6 @@
 //! A persistent query as it runs on this node: its tasks, each started again after trouble from its state's last cut.
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub struct TaskSpec {
     pub inputs: Vec<(InputId, Partition, Offset)>,
     /// Those of the topics whose records are a table's rows.
     pub tables: BTreeSet<Arc<str>>,
+    /// Those of the topics whose keys rows moved to, and how many partitions each has.
+    pub meets_in: BTreeMap<Arc<str>, i32>,
     pub schedule: Option<Partition>,
     pub sink: Option<(ProducerId, Vec<Partition>)>,
     /// Whether its outputs, made again from the start, would be the ones that the sink has.

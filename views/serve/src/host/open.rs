@@ -95,7 +95,7 @@ pub fn open(spec: &TaskSpec, known: &[Option<i32>], world: &Arc<dyn World>, memo
     for (id, partition, begin) in &spec.inputs {
         let known = is_known(&task, id, partition)?;
         let next = Offset(task.cut().next(id).unwrap_or(begin.0));
-        let input = Input::new(id.clone(), partition.clone(), next, spec.tables.contains(&id.topic));
+        let input = Input::new(id.clone(), partition.clone(), next, spec.tables.contains(&id.topic)).meeting_in(spec.meets_in.get(&id.topic).copied());
         if !known && !fresh {
             later.push(input);
             continue;

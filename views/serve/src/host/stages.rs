@@ -1,5 +1,5 @@
 //! A query's stages as tasks: their inputs, their topics, their place on disk.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,6 +34,8 @@ pub struct Stage<'a> {
     pub start: &'a [(String, i32, i64)],
     /// Those of its topics whose records are a table's rows.
     pub tables: BTreeSet<Arc<str>>,
+    /// The topics through which the query's rows move.
+    pub moved: &'a [Arc<str>],
     pub one_task: bool,
     pub keep_result: bool,
     pub windowed: bool,
@@ -132,6 +134,13 @@ impl Views {
         if tasks.len() as i64 > PRODUCERS_PER_STAGE {
             return Err(Failed::trouble(format!("a query runs at most {PRODUCERS_PER_STAGE} tasks, one for each partition; this one needs {}", tasks.len())));
         }
+        let mut meets_in = BTreeMap::new();
+        let topics = stage.query.topics();
+        if !stage.one_task && topics.iter().any(|topic| stage.moved.contains(topic)) {
+            for topic in topics.into_iter().filter(|topic| !stage.moved.contains(topic)) {
+                meets_in.insert(topic.clone(), self.topic(&topic)?.len() as i32);
+            }
+        }
         let dir = self.state_dir_of(stage.id);
         let mut specs = Vec::with_capacity(tasks.len());
         for (number, inputs) in tasks.into_iter().enumerate() {
@@ -145,6 +154,7 @@ impl Views {
                 dir: dir.join(number.to_string()),
                 inputs,
                 tables: stage.tables.clone(),
+                meets_in: meets_in.clone(),
                 schedule,
                 // Tasks count their outputs apart, so each needs a producer id of its own: ids come in runs of this many.
                 sink: stage.sink.as_ref().map(|(producer, partitions)| (ProducerId(producer.0 + number as i64), partitions.clone())),

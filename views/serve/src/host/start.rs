@@ -139,6 +139,7 @@ impl Views {
                 query: self.compile(&settings, |engine| Query::last_stage(plan, moves, engine))?,
                 start: &command.start,
                 tables: table_topics(&plan.root),
+                moved: &topics,
                 one_task,
                 keep_result: plan.sink.source.is_table(),
                 windowed: plan.sink.source.window.is_some(),
@@ -170,6 +171,7 @@ impl Views {
                     query: self.compile(&settings, |engine| Query::crossing(at, moves, engine))?,
                     start: &repartition.start,
                     tables: table_topics(crossings[at].step),
+                    moved: &topics,
                     one_task: false,
                     keep_result: false,
                     windowed: false,
@@ -199,7 +201,7 @@ impl Views {
         let root = whole_source(source);
         let query = self.compile(&settings, |engine| Query::transient(&root, engine))?;
         let windowed = source.window.is_some();
-        let stage = Stage { id: &id.0, query_id: &id, query, start: &command.start, tables: table_topics(&root), one_task: false, keep_result: true, windowed, sink: None, sink_began_with: None };
+        let stage = Stage { id: &id.0, query_id: &id, query, start: &command.start, tables: table_topics(&root), moved: &[], one_task: false, keep_result: true, windowed, sink: None, sink_began_with: None };
         let started = self.run(self.stage_tasks(stage).await?, &source.topic);
         self.running.lock().insert(id, started);
         Ok(())

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_engine::state::{InputId, Stored, TableId};
-use millrace_engine::{Header, InputRecord, Task};
-use millrace_record::{Codec, Offset, Records, split_bytes};
+use millrace_engine::{Header, InputRecord, LogEvent, LogKind, Task};
+use millrace_record::{Codec, Offset, Records, partition_of_key, split_bytes};
 use millrace_shard::{Partition, Upto};
 use millrace_sql::value::Value;
 
@@ -42,6 +42,8 @@ pub struct Input {
     /// Whether the query takes the records for a table's rows.
     pub is_table: bool,
     keys_only: bool,
+    /// Rows that moved are to meet its records: how many partitions its topic has. Absent once a key was found astray.
+    meets_in: Option<i32>,
     ahead: Option<Ahead>,
 }
 
@@ -63,12 +65,32 @@ pub struct Taken {
 
 impl Input {
     pub fn new(id: InputId, partition: Partition, next: Offset, is_table: bool) -> Input {
-        Input { id, partition, next, is_table, keys_only: false, ahead: None }
+        Input { id, partition, next, is_table, keys_only: false, meets_in: None, ahead: None }
     }
 
     /// Without the records that have no key, as ksqlDB's scalable push queries leave them out.
     pub fn with_keys_only(self) -> Input {
         Input { keys_only: true, ..self }
+    }
+
+    /// Rows that moved are to meet its records, in the one of so many partitions that we would put their keys in.
+    pub fn meeting_in(self, partitions: Option<i32>) -> Input {
+        Input { meets_in: partitions, ..self }
+    }
+
+    /// The first record whose key whoever wrote it put elsewhere than we would: rows that moved to that key are not here. Once.
+    pub fn astray(&mut self, records: &[InputRecord]) -> Option<LogEvent> {
+        let count = self.meets_in?;
+        let belongs = |record: &InputRecord| record.key.as_ref().map_or(self.id.partition, |key| partition_of_key(key, count));
+        let record = records.iter().find(|record| belongs(record) != self.id.partition)?;
+        let message = format!(
+            "{}-{} has a record (offset {}) whose key belongs in partition {} by Kafka's usual partitioner (murmur2): rows that a join moves to such \
+             keys will not find it. Write the topic with that partitioner (of librdkafka: partitioner=murmur2_random), or create the query after \
+             SET 'views.query.tasks'='single'",
+            self.id.topic, self.id.partition, record.offset, belongs(record)
+        );
+        self.meets_in = None;
+        Some(LogEvent { step: "Source", what: LogKind::Processing { message } })
     }
 
     /// Reads ahead if nothing is: the offsets and times of what `take` will answer next, and where that ends.

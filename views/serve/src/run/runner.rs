@@ -293,6 +293,9 @@ impl Runner {
             if taken.next <= self.inputs[at].next {
                 return Err(RunError::InputShort { topic: self.inputs[at].id.topic.clone(), partition: self.inputs[at].id.partition, upto: step.upto });
             }
+            if let Some(event) = self.inputs[at].astray(&taken.records) {
+                (self.on_log)(&event);
+            }
             let mut changes = Vec::new();
             for (number, chunk) in taken.records.chunks(CHUNK).enumerate() {
                 self.feed(chunk, step.clock_ms, &mut changes)?;
