@@ -38,7 +38,7 @@ Configuration:
   Loggers: {Root: {level: warn, AppenderRef: {ref: out}}}
 P
   local run=(java ${KAFKA_HEAP:--Xmx512M} -XX:+UseG1GC -Djava.awt.headless=true "-Dlog4j2.configurationFile=$folder/log4j2.yaml" -cp "$libs/*")
-  "${run[@]}" kafka.tools.StorageTool format --standalone -t "$(head -c16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)" \
+  "${run[@]}" kafka.tools.StorageTool format --standalone --cluster-id="$(head -c16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)" \
     -c "$folder/server.properties" > "$folder/format.log" 2>&1 || { cat "$folder/format.log" >&2; die "the data folder cannot be formatted"; }
   nohup setsid "${run[@]}" kafka.Kafka "$folder/server.properties" > "$folder/server.log" 2>&1 < /dev/null &
   local pid=$!
