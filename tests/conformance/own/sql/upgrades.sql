@@ -42,7 +42,7 @@ CREATE OR REPLACE STREAM b AS SELECT id, c1 FROM c;
 
 --@test: another key format
 --@expected.error: io.confluent.ksql.util.KsqlException
---@expected.message: DataSource '`B`' has key format = KAFKA which is not upgradeable to JSON
+--@expected.message: DataSource '`B`' has topic = KsqlTopic{kafkaTopicName='B', keyFormat=KeyFormat{format=FormatInfo{format=KAFKA, properties={}}, features=[], window=Optional.empty}, valueFormat=ValueFormat{format=FormatInfo{format=JSON, properties={}}, features=[]}} which is not upgradeable to KsqlTopic{kafkaTopicName='B', keyFormat=KeyFormat{format=FormatInfo{format=JSON
 CREATE STREAM a (id INT KEY, c1 INT) WITH (kafka_topic='a', value_format='JSON');
 CREATE STREAM b AS SELECT id, c1 FROM a;
 CREATE OR REPLACE STREAM b WITH (key_format='JSON') AS SELECT id, c1 FROM a;
